@@ -1,0 +1,63 @@
+package exchange
+
+import "github.com/yizhan-exchange/yizhan/crypto"
+
+// ContextNotice is the context under which notices are signed.
+const ContextNotice = "yizhan/notice/v1"
+
+// Class is a queue of a link. Order holds within a class; classes are served
+// by weight, so that nothing starves.
+type Class uint8
+
+// Classes, most urgent first. Control carries receipts, directory and policy.
+const (
+	ClassControl Class = iota
+	ClassMostUrgent
+	ClassUrgent
+	ClassOrdinary
+	ClassCount = 4
+)
+
+// ClassOf returns the class of an urgency.
+func ClassOf(u Urgency) Class {
+	switch u {
+	case MostUrgent:
+		return ClassMostUrgent
+	case Urgent:
+		return ClassUrgent
+	}
+	return ClassOrdinary
+}
+
+// Envelope is an exchange on a link: the signed manifest, the deliveries that
+// this link is responsible for, the custody receipts so far, and the sealed
+// chunks when they are small.
+type Envelope struct {
+	Manifest   crypto.Signed   `cbor:"1,keyasint"`
+	Deliveries []uint16        `cbor:"2,keyasint"`
+	Custody    []crypto.Signed `cbor:"3,keyasint"`           // ACCEPTED, RELAYED …, oldest first
+	Inline     [][]byte        `cbor:"4,keyasint,omitempty"` // sealed chunks, in the order of Manifest.Chunks
+}
+
+// Message is what one sequence number of a link carries. Exactly one field is
+// set.
+type Message struct {
+	Envelope  *Envelope      `cbor:"1,keyasint,omitempty"`
+	Receipt   *crypto.Signed `cbor:"2,keyasint,omitempty"`
+	Notice    *crypto.Signed `cbor:"3,keyasint,omitempty"`
+	Directory *crypto.Signed `cbor:"4,keyasint,omitempty"`
+	Units     *crypto.Signed `cbor:"5,keyasint,omitempty"`
+	Policy    *crypto.Signed `cbor:"6,keyasint,omitempty"`
+	Void      *crypto.Signed `cbor:"7,keyasint,omitempty"` // the row of this sequence was withdrawn before it was sent
+}
+
+// Valid reports whether exactly one field is set.
+func (m *Message) Valid() bool {
+	n := 0
+	for _, set := range []bool{m.Envelope != nil, m.Receipt != nil, m.Notice != nil, m.Directory != nil, m.Units != nil, m.Policy != nil, m.Void != nil} {
+		if set {
+			n++
+		}
+	}
+	return n == 1
+}
