@@ -5,11 +5,13 @@
 package crypto
 
 import (
-	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Digest is an SM3 digest (GB/T 32905), 32 bytes.
@@ -57,33 +59,43 @@ func (k KeyID) Short() string { return hex.EncodeToString(k[:4]) }
 // IsZero reports whether the key was never set.
 func (p PublicKey) IsZero() bool { return p == PublicKey{} }
 
-type derSignature struct{ R, S *big.Int }
-
 // DER returns SEQUENCE{r INTEGER, s INTEGER} (GB/T 35276 §7.3), the form that
 // OpenSSL and certificate tools read.
 func (s Signature) DER() []byte {
-	der, err := asn1.Marshal(derSignature{new(big.Int).SetBytes(s[:32]), new(big.Int).SetBytes(s[32:])})
-	if err != nil { // two non-negative integers always encode
-		panic("crypto: encoding two integers failed: " + err.Error())
-	}
-	return der
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1BigInt(new(big.Int).SetBytes(s[:32]))
+		b.AddASN1BigInt(new(big.Int).SetBytes(s[32:]))
+	})
+	return b.BytesOrPanic() // two non-negative integers always encode
 }
 
 // ParseSignature reads the DER form. Only the canonical encoding of two
-// integers of at most 256 bits is accepted.
+// positive integers of at most 256 bits is accepted, so that a signature has
+// one encoding and nothing can be hidden behind it.
 func ParseSignature(der []byte) (Signature, error) {
-	var v derSignature
+	var inner cryptobyte.String
+	var r, v []byte
+	in := cryptobyte.String(der)
+	if !in.ReadASN1(&inner, asn1.SEQUENCE) || !in.Empty() ||
+		!inner.ReadASN1Integer(&r) || !inner.ReadASN1Integer(&v) || !inner.Empty() {
+		return Signature{}, fmt.Errorf("%w: signature is not SEQUENCE{r, s}", ErrEncoding)
+	}
 	var s Signature
-	rest, err := asn1.Unmarshal(der, &v)
-	if err != nil || len(rest) != 0 {
-		return s, fmt.Errorf("%w: signature is not SEQUENCE{r, s}", ErrEncoding)
+	if !fillPositive(s[:32], r) || !fillPositive(s[32:], v) {
+		return Signature{}, fmt.Errorf("%w: signature value out of range", ErrEncoding)
 	}
-	if v.R.Sign() <= 0 || v.S.Sign() <= 0 || v.R.BitLen() > 256 || v.S.BitLen() > 256 {
-		return s, fmt.Errorf("%w: signature value out of range", ErrEncoding)
-	}
-	v.R.FillBytes(s[:32])
-	v.S.FillBytes(s[32:])
 	return s, nil
+}
+
+// fillPositive right-aligns the minimal big-endian bytes of an integer in dst
+// and reports whether it is positive and fits.
+func fillPositive(dst, v []byte) bool {
+	if len(v) == 0 || len(v) > len(dst) || (len(v) == 1 && v[0] == 0) {
+		return false
+	}
+	copy(dst[len(dst)-len(v):], v)
+	return true
 }
 
 // Signer signs with one SM2 private key. Implementations are safe for
