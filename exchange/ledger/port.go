@@ -1,0 +1,93 @@
+// Package ledger is the pure state machine of a domain: it takes a command and
+// what is stored, and answers with a result and the mutations that make it so.
+// It has no clock, no randomness, no goroutine and no input or output, so that
+// every replica computes the same from the same log.
+package ledger
+
+import "github.com/yizhan-exchange/yizhan/exchange"
+
+// Table names one ordered collection of rows.
+type Table uint8
+
+// Tables. The number is the name on disk; never reuse one.
+const (
+	TableMeta      Table = iota + 1 // singletons: see the key constants
+	TableExchange                   // exchange id -> Exchange
+	TableDelivery                   // exchange id ‖ index (2) -> Delivery
+	TableReceipt                    // exchange id ‖ arrival (4) -> crypto.Signed
+	TableKey                        // unit ‖ 0 ‖ idempotency key -> KeyRow
+	TableInbox                      // unit ‖ 0 ‖ exchange id -> delivery indexes
+	TableOutbox                     // unit ‖ 0 ‖ exchange id -> nothing: what a unit sent
+	TableQueue                      // peer ‖ 0 ‖ class ‖ sequence (8) -> QueueRow
+	TableLink                       // peer -> Link
+	TableSeen                       // peer ‖ 0 ‖ message id -> digest
+	TableDirectory                  // issuer -> crypto.Signed (latest)
+	TableUnits                      // domain -> crypto.Signed (latest)
+	TableUnit                       // unit -> exchange.UnitInfo
+	TableDomain                     // domain -> exchange.DomainInfo
+	TableRevoked                    // key id -> exchange.Revocation
+	TablePolicy                     // issuer -> crypto.Signed (latest)
+	TablePerson                     // unit-domain person -> PersonRow
+	TableToken                      // SM3 of token -> person
+	TableLease                      // lease id -> Lease
+	TableDecision                   // exchange id ‖ arrival (4) -> DecisionRow
+	TableAudit                      // leaf index (8) -> Event
+	TableNode                       // Merkle level (1) ‖ index (8) -> digest
+	TableInline                     // chunk address -> sealed bytes
+	TableWaiting                    // exchange id -> nothing: envelopes whose chunks are not here yet
+	TableDocument                   // reserved for search keys of sealed numbers
+	TableHistory                    // issuer ‖ 0 ‖ kind ‖ number (8) -> crypto.Signed
+	TableDeadline                   // time (8) ‖ exchange id -> nothing
+	TableEnd                        // one past the last
+)
+
+// Reader is what Apply and queries may read. Slices are valid until the
+// surrounding transaction ends and must not be changed.
+type Reader interface {
+	// Get returns the row, or nil when there is none.
+	Get(t Table, key []byte) []byte
+	// Scan calls fn in ascending key order for rows whose key begins with
+	// prefix, starting at from (nil: at the prefix), until fn returns false.
+	Scan(t Table, prefix, from []byte, fn func(key, value []byte) bool)
+	// ScanBack is Scan in descending order, starting below before (nil: at the
+	// end of the prefix).
+	ScanBack(t Table, prefix, before []byte, fn func(key, value []byte) bool)
+}
+
+// Mutation sets one row, or deletes it when Value is nil. An empty row has a
+// non-nil empty Value.
+type Mutation struct {
+	Table Table
+	Key   []byte
+	Value []byte
+}
+
+// Keys of TableMeta.
+var (
+	KeyConfiguration = []byte("configuration") // Configuration, written by the Raft adapter
+	KeyApplied       = []byte("applied")       // 8 bytes, written by the store with the effect
+	KeyTerm          = []byte("term")          // 8 bytes, written by the store with the effect
+	KeyDigest        = []byte("digest")        // rolling SM3 of all mutations, written by the store
+	keyDomain        = []byte("domain")        // Self
+	keyTime          = []byte("time")          // 8 bytes: ledger time
+	keyLevel         = []byte("level")         // feature level
+	keyAudit         = []byte("audit")         // Merkle frontier
+	keyCounts        = []byte("counts")        // Counts
+)
+
+// Configuration is the Raft membership as of a log index.
+type Configuration struct {
+	Index  uint64             `cbor:"1,keyasint"`
+	Voters []exchange.Replica `cbor:"2,keyasint"`
+	Others []exchange.Replica `cbor:"3,keyasint,omitempty"` // non-voters
+}
+
+// Applier is the state machine as the Raft adapter sees it. Apply is called by
+// one goroutine, in log order, once for each command.
+//
+// A refused command is an ordinary result with no mutations. A non-nil error
+// means that the command cannot be decoded or breaks an invariant: the adapter
+// must stop this replica's group and put the index in the message.
+type Applier interface {
+	Apply(r Reader, index uint64, command []byte) (result []byte, mutations []Mutation, err error)
+}
