@@ -1,0 +1,78 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"go.etcd.io/bbolt"
+)
+
+// handle is one open database file and the count of who reads it.
+type handle struct {
+	db    *bbolt.DB
+	users sync.WaitGroup
+}
+
+// bucketNames has the name of each table on disk: its number in two digits.
+var bucketNames = func() (names [ledger.TableEnd][]byte) {
+	for t := range names {
+		names[t] = fmt.Appendf(nil, "%02d", t)
+	}
+	return names
+}()
+
+// openHandle opens the file and creates the buckets that it lacks.
+func openHandle(path string, mapSize int) (*handle, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         lockTimeout,
+		NoFreelistSync:  true, // rebuilt at open; saves writing it at each commit
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: mapSize,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Update(createBuckets); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &handle{db: db}, nil
+}
+
+func createBuckets(tx *bbolt.Tx) error {
+	for _, name := range bucketNames[1:] {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head reads what was applied last, the zero Head when nothing was.
+func (h *handle) head() (head Head, err error) {
+	err = h.db.View(func(tx *bbolt.Tx) error {
+		head, err = readHead(&reader{tx: tx})
+		return err
+	})
+	return head, err
+}
+
+func (h *handle) done() { h.users.Done() }
+
+// close waits for the last user. No new one can come: the handle is no longer
+// current.
+func (h *handle) close() error {
+	h.users.Wait()
+	return h.db.Close()
+}
+
+// syncDir makes renames and removals in dir durable.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

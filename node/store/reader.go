@@ -1,0 +1,78 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"go.etcd.io/bbolt"
+)
+
+// reader is ledger.Reader over one transaction, for one goroutine.
+type reader struct {
+	tx      *bbolt.Tx
+	buckets [ledger.TableEnd]*bbolt.Bucket
+}
+
+func (r *reader) bucket(t ledger.Table) *bbolt.Bucket {
+	if r.buckets[t] == nil {
+		r.buckets[t] = r.tx.Bucket(bucketNames[t])
+	}
+	return r.buckets[t]
+}
+
+// Get implements ledger.Reader. An empty row is empty, not nil.
+func (r *reader) Get(t ledger.Table, key []byte) []byte {
+	return r.bucket(t).Get(key)
+}
+
+// Scan implements ledger.Reader.
+func (r *reader) Scan(t ledger.Table, prefix, from []byte, fn func(key, value []byte) bool) {
+	start := prefix
+	if bytes.Compare(from, prefix) > 0 {
+		start = from
+	}
+	c := r.bucket(t).Cursor()
+	for k, v := c.Seek(start); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		if !fn(k, v) {
+			return
+		}
+	}
+}
+
+// ScanBack implements ledger.Reader.
+func (r *reader) ScanBack(t ledger.Table, prefix, before []byte, fn func(key, value []byte) bool) {
+	end := successor(prefix)
+	if before != nil && (end == nil || bytes.Compare(before, end) < 0) {
+		end = before
+	}
+	c := r.bucket(t).Cursor()
+	for k, v := seekBelow(c, end); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Prev() {
+		if !fn(k, v) {
+			return
+		}
+	}
+}
+
+// seekBelow moves to the last row below end; a nil end is above every row.
+func seekBelow(c *bbolt.Cursor, end []byte) (key, value []byte) {
+	if end == nil {
+		return c.Last()
+	}
+	if k, _ := c.Seek(end); k == nil {
+		return c.Last() // every row is below
+	}
+	return c.Prev()
+}
+
+// successor returns the smallest key above all keys with the prefix, nil when
+// there is none.
+func successor(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			out := bytes.Clone(prefix[:i+1])
+			out[i]++
+			return out
+		}
+	}
+	return nil
+}
