@@ -1,0 +1,101 @@
+package raftnode
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/store"
+)
+
+// Limits of what goes into the log. Raft measures badly above 512 KiB an entry.
+const (
+	MaxCommand       = 512 << 10 // bytes of one command
+	maxEntry         = 256 << 10 // bytes of commands that share an entry
+	maxEntryCommands = 64
+	maxQueueBytes    = 64 << 20 // bytes of commands that wait
+	maxQueue         = 4096     // commands that wait
+	inFlight         = 4        // entries proposed and not yet applied
+	logCache         = 512      // entries kept for followers that lag a little
+
+	// maxAppend bounds the entries of one append to a follower, and so the
+	// memory of one request: 64 × 256 KiB.
+	maxAppend = 64
+)
+
+// Server is one member of a group.
+type Server struct {
+	Replica exchange.Replica
+	Address string // of its Raft stream, host:port
+}
+
+// Stream accepts and makes the connections between the replicas of a domain.
+// It must admit only replicas of that domain. Close ends Accept.
+type Stream interface {
+	net.Listener
+	Dial(ctx context.Context, address string) (net.Conn, error)
+}
+
+// Config says what Start starts. All fields up to Applier are required.
+type Config struct {
+	Domain  exchange.Domain
+	Replica exchange.Replica
+	Dir     string // log and snapshot reference; not the store's own directory
+	Address string // at which the other replicas reach this one
+	Stream  Stream // owned by the group from Start on
+	Store   *store.Store
+	Applier ledger.Applier
+
+	// Bootstrap lists the first voters of a new group, the same on each. It is
+	// ignored once there is state; a replica that joins a group leaves it empty.
+	Bootstrap []Server
+	Logger    *slog.Logger // slog.Default when nil
+
+	// Heartbeat is how long a follower waits to hear of its leader before it
+	// asks for an election; half of it is the leader's lease. 2 s when zero:
+	// shorter times mistake a slow disk for a dead leader.
+	Heartbeat time.Duration
+	// CommitTimeout is how soon followers of an idle leader learn what was
+	// committed last. 50 ms when zero.
+	CommitTimeout time.Duration
+	// SnapshotEntries is how many entries are applied before the log is cut
+	// back; 8192 when zero. TrailingEntries of them stay for followers that
+	// lag; 8192 when zero. SnapshotInterval is how often to look; 60 s when
+	// zero.
+	SnapshotEntries, TrailingEntries uint64
+	SnapshotInterval                 time.Duration
+}
+
+func (c *Config) validate() error {
+	switch {
+	case !c.Domain.Valid():
+		return errors.New("raftnode: no valid domain")
+	case c.Replica == "" || c.Dir == "" || c.Address == "":
+		return errors.New("raftnode: replica, directory and address are required")
+	case c.Stream == nil || c.Store == nil || c.Applier == nil:
+		return errors.New("raftnode: stream, store and applier are required")
+	}
+	return nil
+}
+
+func (c *Config) setDefaults() {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	setDefault(&c.Heartbeat, 2*time.Second)
+	setDefault(&c.CommitTimeout, 50*time.Millisecond)
+	setDefault(&c.SnapshotInterval, time.Minute)
+	setDefault(&c.SnapshotEntries, 8192)
+	setDefault(&c.TrailingEntries, 8192)
+}
+
+func setDefault[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}

@@ -1,0 +1,84 @@
+package raftnode
+
+import (
+	"strings"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/node/store"
+)
+
+// Member is one replica of the group as the log has it.
+type Member struct {
+	Replica exchange.Replica
+	Address string
+	Voter   bool
+}
+
+// Status is what an operator wants to know of one replica.
+type Status struct {
+	Domain  exchange.Domain
+	Replica exchange.Replica
+	State   string // "leader", "follower", "candidate", "stopped", "closed"
+	Stopped string // why it stopped, with the index
+
+	Leader        exchange.Replica
+	LeaderAddress string
+	Ready         bool // leads and has caught up
+	Term          uint64
+	LastContact   time.Duration // since a follower heard of its leader; 0 on the leader, -1 never
+
+	LastLog, Commit, Applied uint64
+	Snapshot                 uint64 // the log may begin after it
+	Digest                   string // of the state at Applied
+	Members                  []Member
+
+	Queued      int // commands that wait to be proposed
+	QueuedBytes int64
+	LogWrite    Latency      // appends to the log
+	StateWrite  store.Timing // transactions of the store
+}
+
+// Status returns a consistent enough picture; figures move while it is taken.
+// It starts new maxima of the latencies.
+func (g *Group) Status() Status {
+	s := Status{
+		Domain: g.config.Domain, Replica: g.config.Replica,
+		State: strings.ToLower(g.raft.State().String()), Ready: g.IsLeader(), Term: g.Term(),
+		LastContact: g.lastContact(), LastLog: g.raft.LastIndex(), Commit: g.raft.CommitIndex(),
+		Snapshot: g.snapshots.latest().Index, Queued: len(g.queue), QueuedBytes: g.queuedBytes.Load(),
+		LogWrite: g.disk.log.latency(), StateWrite: g.store.Timing(),
+	}
+	s.Leader, s.LeaderAddress = g.Leader()
+	if head, err := g.store.Head(); err == nil {
+		s.Applied, s.Digest = head.Index, head.Digest.String()
+	}
+	if g.alive("") != nil {
+		s.State = "closed"
+	}
+	if err := g.StoppedErr(); err != nil {
+		s.State, s.Stopped = "stopped", err.Error()
+	}
+	s.Members = g.members()
+	return s
+}
+
+func (g *Group) lastContact() time.Duration {
+	switch at := g.raft.LastContact(); {
+	case g.raft.State() == raft.Leader:
+		return 0
+	case at.IsZero():
+		return -1
+	default:
+		return time.Since(at)
+	}
+}
+
+func (g *Group) members() []Member {
+	var out []Member
+	for _, s := range g.raft.GetConfiguration().Configuration().Servers {
+		out = append(out, Member{exchange.Replica(s.ID), string(s.Address), s.Suffrage == raft.Voter})
+	}
+	return out
+}
