@@ -32,10 +32,11 @@ type Entry struct {
 	Code   string `yaml:"code"`
 	Name   string `yaml:"name"`
 	Reason bool   `yaml:"reason"` // it does not stand without a reason
+	Early  bool   `yaml:"early"`  // a conclusion that needs no acceptance
 }
 
-// Handling is a handling time that an office publishes.
-type Handling struct {
+// HandlingTime is a handling time that an office publishes.
+type HandlingTime struct {
 	Matter string        `yaml:"matter"`
 	Until  calendar.Term `yaml:"until"`
 }
@@ -53,7 +54,7 @@ type Tables struct {
 	Cards       struct {
 		Yellow int `yaml:"yellow"` // working days before the end
 	} `yaml:"cards"`
-	Handling []Handling `yaml:"handling"`
+	Handling []HandlingTime `yaml:"handling"`
 }
 
 // Builtin returns the tables that come with the program.
@@ -88,6 +89,9 @@ func (t *Tables) check() error {
 			if !term.IsZero() && !term.Valid() {
 				return fmt.Errorf("the table of kinds has an impossible term under %q", k.Code)
 			}
+		}
+		if !k.Extend.IsZero() && k.Extend.Unit != k.Limit.Unit {
+			return fmt.Errorf("the table of kinds extends %q in another unit than its limit", k.Code)
 		}
 		for _, word := range append([]string{k.Code, k.Name}, k.Alias...) {
 			if word == "" || seen[word] {

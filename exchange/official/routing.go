@@ -75,7 +75,7 @@ func (r *routing) skippedLevels() (out []Finding) {
 	for i, rel := range r.relations {
 		to := r.To[i].Domain
 		if rel.Kind == KinshipUnknown && to.Level < r.From.Domain.Level {
-			out = append(out, finding("R1?", at(i), to.Domain))
+			out = append(out, finding("R1.unknown", at(i), to.Domain))
 		}
 		if rel.Kind != Superior {
 			continue
@@ -113,11 +113,11 @@ func (r *routing) oneMain() (out []Finding) {
 	case n > 1 && r.Type.Code == codeRequest:
 		out = append(out, finding("R2", "to", n))
 	case n > 1:
-		out = append(out, finding("R2~", "to", n))
+		out = append(out, finding("R2.principle", "to", n))
 	}
 	for i, way := range r.ways {
 		if way == Down && r.To[i].Role == exchange.Copy {
-			out = append(out, finding("R2/", at(i)))
+			out = append(out, finding("R2.copy", at(i)))
 		}
 	}
 	return out
@@ -141,7 +141,7 @@ func (r *routing) dualLeadership() []Finding {
 		case way == Up && !r.reachesOffice(r.From.Unit.Unit.Domain()):
 			return []Finding{finding("R7", at(i))}
 		case way == Down && !r.reachesOffice(to.Unit.Unit.Domain()):
-			return []Finding{finding("R7/", at(i))}
+			return []Finding{finding("R7.down", at(i))}
 		}
 	}
 	return nil

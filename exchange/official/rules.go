@@ -29,7 +29,7 @@ const (
 // Rule is one line of the table of routing rules (行文规则). Rules that no
 // machine can judge are in the table too, with what handles them.
 type Rule struct {
-	ID       string   `yaml:"id"`      // "R1"; a mark after it tells the parts of one rule apart
+	ID       string   `yaml:"id"`      // "R1"; "R1.unknown" is a part of it with its own wording
 	Article  string   `yaml:"article"` // "条例 第十四条"
 	Severity Severity `yaml:"severity"`
 	Handled  string   `yaml:"handled"` // facts, title, field, directory, signature or person
@@ -68,6 +68,7 @@ func parseRules(data []byte) ([]Rule, error) {
 // Finding is one routing rule that a document breaks.
 type Finding struct {
 	Rule     string // "R1"
+	Code     string // "R1", or "R1.unknown" for a part of it
 	Field    string // "to[1]", "to", "title"
 	Article  string
 	Severity Severity
@@ -93,14 +94,14 @@ func Refused(findings []Finding) bool {
 // a defect that a test finds; it refuses, so nothing passes by accident.
 func finding(id, field string, args ...any) Finding {
 	rules, _ := loadRules()
-	name := strings.TrimRight(id, "?~/")
+	name, _, _ := strings.Cut(id, ".")
 	i := slices.IndexFunc(rules, func(r Rule) bool { return r.ID == id })
 	if i < 0 {
-		return Finding{Rule: name, Field: field, Severity: Refuse, English: id, Chinese: id}
+		return Finding{Rule: name, Code: id, Field: field, Severity: Refuse, English: id, Chinese: id}
 	}
 	r := rules[i]
 	return Finding{
-		Rule: name, Field: field, Article: r.Article, Severity: r.Severity,
+		Rule: name, Code: id, Field: field, Article: r.Article, Severity: r.Severity,
 		English: form.Fill(r.English, args), Chinese: form.Fill(r.Chinese, args),
 		Remedy: form.Fill(r.Remedy, args),
 	}
