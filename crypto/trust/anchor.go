@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"strings"
 )
 
 const (
@@ -24,8 +25,11 @@ type Anchor struct {
 	CAs  [][]byte // DER certificates
 }
 
-// LoadAnchor reads an anchor file: PEM certificates, each with the header
-// Yizhan-Root, all of one root. A file without that is ErrCertificate.
+// LoadAnchor reads an anchor file: PEM certificates, each after a line
+// "Yizhan-Root: 320000" and all of one root. The line stands before the block as
+// explanatory text (RFC 7468 §5.2), so that certificate tools read the file too;
+// as a header inside the block it is understood as well. A file without it is
+// ErrCertificate.
 func LoadAnchor(path string) (Anchor, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -41,13 +45,14 @@ func LoadAnchor(path string) (Anchor, error) {
 // ParseAnchor reads the text form that LoadAnchor describes.
 func ParseAnchor(data []byte) (a Anchor, err error) {
 	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
+		block, rest := pem.Decode(data)
+		if block == nil {
 			break
 		}
-		root := block.Headers[headerRoot]
+		root := rootOf(data, block)
+		data = rest
 		if block.Type != blockCertificate || !domainForm.MatchString(root) || (a.Root != "" && a.Root != root) {
-			return Anchor{}, fmt.Errorf("%w: every block is a certificate with the same header %s", ErrCertificate, headerRoot)
+			return Anchor{}, fmt.Errorf("%w: every block is a certificate after the same line %q", ErrCertificate, headerRoot+": …")
 		}
 		c, err := ParseCertificate(block.Bytes)
 		if err != nil {
@@ -68,11 +73,24 @@ func ParseAnchor(data []byte) (a Anchor, err error) {
 func (a Anchor) PEM() []byte {
 	var out bytes.Buffer
 	for _, der := range a.CAs {
-		out.Write(pem.EncodeToMemory(&pem.Block{
-			Type: blockCertificate, Headers: map[string]string{headerRoot: a.Root}, Bytes: der,
-		}))
+		fmt.Fprintf(&out, "%s: %s\n", headerRoot, a.Root)
+		out.Write(pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: der}))
 	}
 	return out.Bytes()
+}
+
+// rootOf finds the line that names the root of the block that data begins with.
+func rootOf(data []byte, block *pem.Block) string {
+	if root, ok := block.Headers[headerRoot]; ok {
+		return root
+	}
+	text, _, _ := strings.Cut(string(data), "-----BEGIN")
+	for line := range strings.Lines(text) {
+		if root, ok := strings.CutPrefix(line, headerRoot+":"); ok {
+			return strings.TrimSpace(root)
+		}
+	}
+	return ""
 }
 
 // Save writes the text form, readable by all: an anchor is public, but whoever
