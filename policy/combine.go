@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/policy/kernel"
 	"github.com/yizhan-exchange/yizhan/policy/layer"
@@ -13,7 +15,7 @@ var noPolicy = exchange.Reason{Code: "policy.none", Layer: kernel.Layer,
 // combine unites the verdicts: allowed only if every layer allows and none
 // denies; every obligation of every layer, the strictest of each kind.
 func (e *Engine) combine(d *exchange.Decision, s *Set, verdicts []layer.Verdict) {
-	u := union{known: e.known, best: map[string]uint64{}, every: map[exchange.Obligation]bool{}}
+	u := union{known: e.known}
 	var holds []exchange.Reason
 	for i := range verdicts {
 		v, issuer := &verdicts[i], string(s.layers[i].Issuer)
@@ -36,12 +38,7 @@ func (e *Engine) combine(d *exchange.Decision, s *Set, verdicts []layer.Verdict)
 }
 
 func (u *union) holds() bool {
-	for o := range u.every {
-		if o.Kind == kindHold {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(u.every, func(o exchange.Obligation) bool { return o.Kind == kindHold })
 }
 
 func notAllowed(issuer string) exchange.Reason {

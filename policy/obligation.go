@@ -1,8 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -35,22 +36,30 @@ func DefaultFulfilments() []Fulfilment {
 	return []Fulfilment{{"log", Every}, {"notify", Every}, {"retain_days", Largest}, {kindHold, Every}}
 }
 
-// union collects the obligations of all layers and strengthens them.
+// union collects the obligations of all layers and strengthens them. There are
+// a handful, so it searches rather than hashes.
 type union struct {
 	known   map[string]Merge
-	best    map[string]uint64
-	every   map[exchange.Obligation]bool
+	best    []strongest
+	every   []exchange.Obligation
 	reasons []exchange.Reason
+}
+
+type strongest struct {
+	kind  string
+	value uint64
 }
 
 func (u *union) add(layer string, o exchange.Obligation) {
 	merge, ok := u.known[o.Kind]
 	switch {
 	case !ok:
-		u.refuse(layer, "obligation.unknown", o, "规则要求的义务 "+o.Kind+" 本网关无法履行",
+		u.refuse(layer, "obligation.unknown", "规则要求的义务 "+o.Kind+" 本网关无法履行",
 			"the policy asks for "+o.Kind+", which this gateway does not know how to fulfil", "升级网关，或请规则发布方修改")
 	case merge == Every:
-		u.every[o] = true
+		if !slices.Contains(u.every, o) {
+			u.every = append(u.every, o)
+		}
 	default:
 		u.number(layer, merge, o)
 	}
@@ -59,37 +68,34 @@ func (u *union) add(layer string, o exchange.Obligation) {
 func (u *union) number(layer string, merge Merge, o exchange.Obligation) {
 	n, err := strconv.ParseUint(o.Value, 10, 32)
 	if err != nil {
-		u.refuse(layer, "obligation.malformed", o, "义务 "+o.Kind+" 的取值不是非负整数",
+		u.refuse(layer, "obligation.malformed", "义务 "+o.Kind+" 的取值不是非负整数",
 			"the value of "+o.Kind+" is not a non-negative whole number", "请规则发布方修改")
 		return
 	}
-	old, seen := u.best[o.Kind]
-	if !seen || (merge == Largest && n > old) || (merge == Smallest && n < old) {
-		u.best[o.Kind] = n
+	i := slices.IndexFunc(u.best, func(s strongest) bool { return s.kind == o.Kind })
+	switch {
+	case i < 0:
+		u.best = append(u.best, strongest{o.Kind, n})
+	case (merge == Largest) == (n > u.best[i].value):
+		u.best[i].value = n
 	}
 }
 
-func (u *union) refuse(layer, code string, o exchange.Obligation, chinese, english, remedy string) {
+func (u *union) refuse(layer, code, chinese, english, remedy string) {
 	r := exchange.Reason{Code: code, Layer: layer, Chinese: chinese, English: english, Remedy: remedy}
-	for _, old := range u.reasons {
-		if old == r {
-			return
-		}
+	if !slices.Contains(u.reasons, r) {
+		u.reasons = append(u.reasons, r)
 	}
-	u.reasons = append(u.reasons, r)
 }
 
 // list is the united obligations, ordered by kind and value.
-func (u *union) list() (out []exchange.Obligation) {
-	for o := range u.every {
-		out = append(out, o)
+func (u *union) list() []exchange.Obligation {
+	out := u.every
+	for _, s := range u.best {
+		out = append(out, exchange.Obligation{Kind: s.kind, Value: strconv.FormatUint(s.value, 10)})
 	}
-	for kind, n := range u.best {
-		out = append(out, exchange.Obligation{Kind: kind, Value: strconv.FormatUint(n, 10)})
-	}
-	sort.Slice(out, func(i, j int) bool {
-		a, b := out[i], out[j]
-		return a.Kind < b.Kind || (a.Kind == b.Kind && a.Value < b.Value)
+	slices.SortFunc(out, func(a, b exchange.Obligation) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Value, b.Value))
 	})
 	return out
 }

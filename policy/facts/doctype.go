@@ -28,9 +28,9 @@ var docTypes = map[string]docType{
 // TypeLetter is 函, with which one writes to bodies outside one's hierarchy.
 const TypeLetter = "0E"
 
-// Directive reports whether a type of document binds those below (指令性公文),
+// directive reports whether a type of document binds those below (指令性公文),
 // which only a general office may send to a lower government.
-func Directive(code string) bool { return docTypes[code].directive }
+func directive(code string) bool { return docTypes[code].directive }
 
 // typeFits reports whether the type may be addressed that way. Copies, cases
 // and units of one domain, whose order the directory does not tell, always fit;

@@ -11,6 +11,9 @@ type Facts struct {
 	Mains                      int  // main recipients among all, judged here or not
 	SelfFits, PeerFits         bool // the grade is within the ceiling of that network
 	AllFit                     bool // and within that of every recipient's
+	UnitsCleared               bool // and within the clearance of every recipient unit
+	TypesFit                   bool // the type may be addressed to every recipient
+	Directive                  bool // a document that binds those below
 	ActorCleared               bool
 	ActorConcerned             bool // the actor's unit sends or receives this
 	Leaves                     bool // some recipient is outside the sender's domain
@@ -47,7 +50,8 @@ type Profile struct {
 // established comes out as the value that rules refuse.
 func Of(q *Question) *Facts {
 	f := &Facts{
-		Question: q, RoutesKnown: true, AllFit: true,
+		Question: q, RoutesKnown: true, AllFit: true, UnitsCleared: true, TypesFit: true,
+		Directive:    q.Kind == exchange.Document && directive(q.Type),
 		SelfFits:     q.Secrecy <= q.Self.Ceiling,
 		PeerFits:     q.Peer.Domain == "" || q.Secrecy <= q.Peer.Ceiling,
 		ActorCleared: q.Secrecy <= q.Actor.Clearance,
@@ -109,6 +113,8 @@ func line(p *Party) string {
 
 func (f *Facts) add(r *Recipient, p Profile) {
 	f.AllFit = f.AllFit && p.Fits
+	f.UnitsCleared = f.UnitsCleared && p.Cleared
+	f.TypesFit = f.TypesFit && p.TypeFits
 	f.RoutesKnown = f.RoutesKnown && p.Direction != Unrelated
 	f.Up = f.Up || p.Direction == Up
 	f.Down = f.Down || p.Direction == Down

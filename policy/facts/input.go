@@ -68,7 +68,7 @@ var (
 	kCleared, kUnits, kDomains, kRole  = key("cleared"), key("units"), key("domains"), key("role")
 	kDirection, kSkips, kCopied        = key("direction"), key("skips"), key("copied")
 	kSameLine, kTypeFits               = key("same_line"), key("type_fits")
-	kWithinNet, kHere                  = key("within_net"), key("here")
+	kWithinNet, kHere, kDirective      = key("within_net"), key("here"), key("directive")
 )
 
 type field = [2]*ast.Term
@@ -89,6 +89,8 @@ func (f *Facts) Input() *ast.Term {
 		field{kDisclosure, pick(disclosureTerms, uint8(f.Disclosure))},
 		field{kShare, pick(shareTerms, uint8(f.Share))},
 		field{kMains, ast.InternedTerm(f.Mains)},
+		field{kDirective, flagTerm(f.Directive)},
+		field{kTypeFits, flagTerm(f.TypesFit)},
 		field{kLeaves, flagTerm(f.Leaves)},
 		field{kSelf, domainTerm(&f.Self)},
 		field{kPeer, f.peerTerm()},
@@ -136,20 +138,40 @@ func (f *Facts) fromTerm() *ast.Term {
 	)
 }
 
-func (f *Facts) anyTerm() *ast.Term {
-	return ast.ObjectTerm(
-		field{kUp, flagTerm(f.Up)}, field{kDown, flagTerm(f.Down)},
-		field{kParallel, flagTerm(f.Parallel)}, field{kInside, flagTerm(f.Inside)},
-	)
+// flags makes the object of every combination of the keys, indexed by bit.
+func flags(keys ...*ast.Term) []*ast.Term {
+	out := make([]*ast.Term, 1<<len(keys))
+	for i := range out {
+		var fields []field
+		for bit, k := range keys {
+			fields = append(fields, field{k, flagTerm(i>>bit&1 == 1)})
+		}
+		out[i] = ast.ObjectTerm(fields...)
+	}
+	return out
 }
+
+func combine(values ...bool) (i int) {
+	for bit, v := range values {
+		if v {
+			i |= 1 << bit
+		}
+	}
+	return i
+}
+
+var (
+	anyTerms  = flags(kUp, kDown, kParallel, kInside)
+	fitsTerms = flags(kSelf, kPeer, kAll, kUnits)
+)
+
+func (f *Facts) anyTerm() *ast.Term { return anyTerms[combine(f.Up, f.Down, f.Parallel, f.Inside)] }
 
 func (f *Facts) fitsTerm() *ast.Term {
-	return ast.ObjectTerm(
-		field{kSelf, flagTerm(f.SelfFits)}, field{kPeer, flagTerm(f.PeerFits)}, field{kAll, flagTerm(f.AllFit)},
-	)
+	return fitsTerms[combine(f.SelfFits, f.PeerFits, f.AllFit, f.UnitsCleared)]
 }
 
-var noActor = (&Facts{Question: &Question{}, ActorCleared: false}).actorTermOf()
+var noActor = (&Facts{Question: &Question{}}).actorTermOf()
 
 func (f *Facts) actorTerm() *ast.Term {
 	if f.Actor.Person == "" {

@@ -31,6 +31,8 @@ var Schema = &Node{Type: "object", About: "the exchange under judgement", Fields
 	"disclosure":  enum(disclosureWords, "公开属性"),
 	"share":       enum(shareWords, "共享类型"),
 	"mains":       number("how many main recipients it has"),
+	"directive":   flag("a document that binds those below (指令性公文)"),
+	"type_fits":   flag("the type of document may be addressed to every recipient"),
 	"leaves":      flag("some recipient is outside the sender's domain"),
 	"self": {Type: "object", About: "the deciding domain", Fields: map[string]*Node{
 		"domain":  text("its name"),
@@ -53,8 +55,11 @@ var Schema = &Node{Type: "object", About: "the exchange under judgement", Fields
 	"any": {Type: "object", About: "some recipient lies that way", Fields: map[string]*Node{
 		"up": flag("上行"), "down": flag("下行"), "parallel": flag("平行"), "inside": flag("the same domain"),
 	}},
-	"fits": {Type: "object", About: "密级 within a network's ceiling", Fields: map[string]*Node{
-		"self": flag("the deciding domain's"), "peer": flag("the neighbour's"), "all": flag("every recipient's"),
+	"fits": {Type: "object", About: "密级 within what is permitted", Fields: map[string]*Node{
+		"self":  flag("by the deciding domain's network"),
+		"peer":  flag("by the neighbour's network"),
+		"all":   flag("by every recipient's network"),
+		"units": flag("by the clearance of every recipient unit"),
 	}},
 	"actor": {Type: "object", About: "who acts, at submit and open", Fields: map[string]*Node{
 		"unit":      text("unit of the person"),

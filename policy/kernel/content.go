@@ -59,7 +59,7 @@ func skipsUncopied(f *facts.Facts) bool {
 // directsLower is R9. A general office stands for the party committee or
 // government it serves.
 func directsLower(f *facts.Facts) bool {
-	return f.Kind == exchange.Document && facts.Directive(f.Type) && !f.From.Unit.Office && anyGroup(f, func(g *facts.Group) bool {
+	return f.Directive && !f.From.Unit.Office && anyGroup(f, func(g *facts.Group) bool {
 		return g.Direction == facts.Down && g.Role == exchange.Main && g.Office
 	})
 }

@@ -2,7 +2,6 @@ package layer
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -48,6 +47,7 @@ func Compile(b exchange.PolicyBundle) (l *Layer, err error) {
 type program struct {
 	compiler *ast.Compiler
 	data     ast.Object
+	query    ast.Body
 }
 
 // compile makes a compiler of its own for the bundle. Test files take part
@@ -63,7 +63,8 @@ func (s *source) compile(tests bool) (*program, error) {
 	if tests {
 		caps = testCapabilities()
 	}
-	modules[entryPath] = entryModule(modules)
+	defined := definedNames(modules)
+	modules[entryPath] = entryModule(defined)
 	c := ast.NewCompiler().WithCapabilities(caps).WithStrict(true)
 	if c.Compile(modules); c.Failed() {
 		return nil, c.Errors
@@ -72,41 +73,46 @@ func (s *source) compile(tests bool) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &program{compiler: c, data: v.(ast.Object)}, nil
+	return &program{compiler: c, data: v.(ast.Object), query: entryQuery(defined)}, nil
 }
 
 const entryPath = "(entry)"
 
-// entryModule collects the entry documents of a layer into one verdict. A set
-// that no rule defines is empty; an allow that is undefined, or anything but
-// true, is false.
-func entryModule(modules map[string]*ast.Module) *ast.Module {
-	defined := map[string]bool{}
+// entryModule gives allow its default: one that is undefined, or anything but
+// true, is false. It is outside the package of the rules, which cannot reach
+// or extend it.
+func entryModule(defined map[string]bool) *ast.Module {
+	text := "package yizhan.entry\n\ndefault allow := false\n"
+	if defined[entryAllow] {
+		text += "\nallow if data." + Package + ".allow == true\n"
+	}
+	return ast.MustParseModule(text)
+}
+
+// entryQuery asks for allow and for every set that some rule defines.
+func entryQuery(defined map[string]bool) ast.Body {
+	parts := []string{"data.yizhan.entry.allow = allow"}
+	for _, name := range sets {
+		if defined[name] {
+			parts = append(parts, "data."+Package+"."+name+" = "+name)
+		}
+	}
+	return ast.MustParseBody(strings.Join(parts, "; "))
+}
+
+func definedNames(modules map[string]*ast.Module) map[string]bool {
+	out := map[string]bool{}
 	for _, m := range modules {
 		for _, r := range m.Rules {
-			defined[headName(r)] = true
+			out[headName(r)] = true
 		}
 	}
-	var b strings.Builder
-	b.WriteString("package yizhan.entry\n\ndefault allowed := false\n\n")
-	if defined[entryAllow] {
-		b.WriteString("allowed if data." + Package + ".allow == true\n\n")
-	}
-	parts := []string{"allowed"}
-	for _, name := range sets {
-		part := "set()"
-		if defined[name] {
-			part = "data." + Package + "." + name
-		}
-		parts = append(parts, part)
-	}
-	fmt.Fprintf(&b, "verdict := [%s]\n", strings.Join(parts, ", "))
-	return ast.MustParseModule(b.String())
+	return out
 }
 
 func (p *program) layer(b exchange.PolicyBundle) (*Layer, error) {
 	const op = "policy.compile"
-	query, err := p.compiler.QueryCompiler().Compile(ast.MustParseBody("data.yizhan.entry.verdict = verdict"))
+	query, err := p.compiler.QueryCompiler().Compile(p.query)
 	if err != nil {
 		return nil, exchange.Errorf(exchange.Internal, op, "compiling the entry: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -29,7 +30,7 @@ func (l *Layer) Evaluate(ctx context.Context, input *ast.Term, cancel topdown.Ca
 		}
 	}()
 	q := topdown.NewQuery(l.query).WithCompiler(l.compiler).WithStore(l.store).WithTransaction(l.txn).
-		WithInput(input).WithCancel(cancel).WithStrictBuiltinErrors(true)
+		WithInput(input).WithCancel(cancel).WithStrictBuiltinErrors(true).WithMetrics(metrics.NoOp())
 	found := false
 	err = q.Iter(ctx, func(r topdown.QueryResult) error {
 		found = true
@@ -46,26 +47,27 @@ func (l *Layer) Evaluate(ctx context.Context, input *ast.Term, cancel topdown.Ca
 	return v, nil
 }
 
+// read takes the verdict out of the one result of the query. A set that no rule
+// defines was not asked for and is empty.
 func (l *Layer) read(r topdown.QueryResult, v *Verdict) (err error) {
-	for _, t := range r {
-		parts, ok := t.Value.(*ast.Array)
-		if !ok || parts.Len() != 1+len(sets) {
-			continue
+	for name, t := range r {
+		switch name {
+		case entryAllow:
+			v.Allow = ast.Boolean(true).Equal(t.Value)
+		case entryDeny:
+			v.Deny, err = l.reasons(t)
+		case entryHold:
+			v.Hold, err = l.reasons(t)
+		case entryWarn:
+			v.Warn, err = l.reasons(t)
+		case entryObligations:
+			v.Obligations, err = obligations(t)
 		}
-		v.Allow = ast.Boolean(true).Equal(parts.Elem(0).Value)
-		if v.Deny, err = l.reasons(parts.Elem(1)); err != nil {
+		if err != nil {
 			return err
 		}
-		if v.Hold, err = l.reasons(parts.Elem(2)); err != nil {
-			return err
-		}
-		if v.Obligations, err = obligations(parts.Elem(3)); err != nil {
-			return err
-		}
-		v.Warn, err = l.reasons(parts.Elem(4))
-		return err
 	}
-	return fmt.Errorf("the verdict has no known shape")
+	return nil
 }
 
 func (l *Layer) reasons(t *ast.Term) (out []exchange.Reason, err error) {

@@ -9,8 +9,14 @@ deny contains {
 	"clause": "《党政机关公文处理工作条例》第二十六条",
 	"remedy": "改用机要交通、密码电报或相应等级的涉密系统",
 } if {
-	input.fits != {"self": true, "peer": true, "all": true}
+	beyond_network
 }
+
+beyond_network if input.fits.self == false
+
+beyond_network if input.fits.peer == false
+
+beyond_network if input.fits.all == false
 
 # A unit receives only what it is cleared for.
 deny contains {
@@ -20,8 +26,7 @@ deny contains {
 	"clause": "《保守国家秘密法》第二十条",
 	"remedy": "从收件单位中去除未获授权的单位",
 } if {
-	some r in input.to
-	r.cleared == false
+	input.fits.units == false
 }
 
 # A person opens only what he or she is cleared for.

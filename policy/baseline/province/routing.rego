@@ -9,9 +9,8 @@ deny contains {
 	"clause": "《党政机关公文处理工作条例》第八条（十四）",
 	"remedy": "改用函",
 } if {
-	input.kind == "document"
+	input.type_fits == false
 	input.type == "0B"
-	misdirected
 }
 
 # Reports go up; orders do not.
@@ -22,14 +21,8 @@ deny contains {
 	"clause": "《党政机关公文处理工作条例》第八条",
 	"remedy": "更换文种，或更换主送机关",
 } if {
-	input.kind == "document"
+	input.type_fits == false
 	input.type != "0B"
-	misdirected
-}
-
-misdirected if {
-	some r in input.to
-	r.type_fits == false
 }
 
 # R2: an upward document may copy superiors and peers, never subordinates.
@@ -40,6 +33,8 @@ deny contains {
 	"clause": "《党政机关公文处理工作条例》第十五条（一）",
 	"remedy": "去除下级抄送机关",
 } if {
+	input.any.up == true
+	input.any.down == true
 	upward
 	some r in input.to
 	r.direction == "down"
@@ -54,14 +49,14 @@ warn contains {
 	"clause": "《党政机关公文处理工作条例》第十五条（一）",
 	"remedy": "保留一个主送机关，其余改为抄送",
 } if {
+	input.any.up == true
+	input.mains != 1
 	upward
-	input.mains > 1
 }
 
 upward if {
 	input.kind == "document"
 	input.type in data.upward_types
-	input.any.up == true
 }
 
 # R10: a department directs the lower department of its own line, not another's.
@@ -72,8 +67,8 @@ deny contains {
 	"clause": "《党政机关公文处理工作条例》第十六条（三）",
 	"remedy": "改以函行文，或由办公厅（室）转发",
 } if {
-	input.kind == "document"
-	input.type in data.directive_types
+	input.directive == true
+	input.any.down == true
 	input.from.office == false
 	input.from.line != ""
 	some r in input.to
