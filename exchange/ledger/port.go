@@ -20,24 +20,24 @@ const (
 	TableOutbox                     // unit ‖ 0 ‖ exchange id -> nothing: what a unit sent
 	TableQueue                      // peer ‖ 0 ‖ class ‖ sequence (8) -> QueueRow
 	TableLink                       // peer -> Link
-	TableSeen                       // peer ‖ 0 ‖ message id -> digest
+	TableSeen                       // 0 ‖ SM3 of a receipt -> nothing
 	TableDirectory                  // issuer -> crypto.Signed (latest)
 	TableUnits                      // domain -> crypto.Signed (latest)
-	TableUnit                       // unit -> exchange.UnitInfo
+	TableUnit                       // domain ‖ 0 ‖ local name -> exchange.UnitInfo
 	TableDomain                     // domain -> exchange.DomainInfo
 	TableRevoked                    // key id -> exchange.Revocation
 	TablePolicy                     // issuer -> crypto.Signed (latest)
-	TablePerson                     // unit-domain person -> PersonRow
-	TableToken                      // SM3 of token -> person
+	TablePerson                     // unit ‖ 0 ‖ person -> PersonRow
+	TableToken                      // SM3 of token -> key of TablePerson
 	TableLease                      // lease id -> Lease
 	TableDecision                   // exchange id ‖ arrival (4) -> DecisionRow
 	TableAudit                      // leaf index (8) -> Event
-	TableNode                       // Merkle level (1) ‖ index (8) -> digest
 	TableInline                     // chunk address -> sealed bytes
-	TableWaiting                    // exchange id -> nothing: envelopes whose chunks are not here yet
-	TableDocument                   // reserved for search keys of sealed numbers
+	TableWaiting                    // peer ‖ 0 ‖ class ‖ exchange id -> nothing: chunks are not here yet
 	TableHistory                    // issuer ‖ 0 ‖ kind ‖ number (8) -> crypto.Signed
-	TableDeadline                   // time (8) ‖ exchange id -> nothing
+	TableHeld                       // peer ‖ 0 ‖ arrival (4) -> HeldRow: quarantined messages
+	TableTold                       // peer ‖ 0 ‖ table ‖ issuer -> number (8) queued for the peer
+	TableOffer                      // peer ‖ 0 ‖ exchange id -> nothing: chunks the peer may fetch
 	TableEnd                        // one past the last
 )
 

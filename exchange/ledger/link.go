@@ -1,0 +1,100 @@
+package ledger
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/yizhan-exchange/yizhan/crypto"
+	"github.com/yizhan-exchange/yizhan/exchange"
+)
+
+// enqueue assigns the next sequence of a class, in the same transaction as
+// what it carries.
+func (t *txn) enqueue(peer exchange.Domain, class exchange.Class, row QueueRow) {
+	link, _ := load[Link](t, TableLink, []byte(peer))
+	sequence := max(link.SendNext[class], 1)
+	link.SendNext[class] = sequence + 1
+	row.At = t.now
+	save(t, TableQueue, QueueKey(peer, class, sequence), row)
+	save(t, TableLink, []byte(peer), link)
+}
+
+func (t *txn) enqueueMessage(peer exchange.Domain, class exchange.Class, m exchange.Message) {
+	t.enqueue(peer, class, QueueRow{Message: exchange.Encode(m)})
+}
+
+// ack drops what the peer has committed.
+func (t *txn) ack(a *Ack) Result {
+	link, ok := load[Link](t, TableLink, []byte(a.Peer))
+	if !ok || a.Class >= exchange.ClassCount || a.UpTo >= max(link.SendNext[a.Class], 1) {
+		return refuse(exchange.Conflict, "%s acknowledges what was never sent to it", a.Peer)
+	}
+	for s := link.Acked[a.Class] + 1; s <= a.UpTo; s++ {
+		t.delete(TableQueue, QueueKey(a.Peer, a.Class, s))
+	}
+	link.Acked[a.Class] = max(link.Acked[a.Class], a.UpTo)
+	save(t, TableLink, []byte(a.Peer), link)
+	return Result{}
+}
+
+// openLink records a peer's greeting. Older incarnations and terms are fenced;
+// an unknown epoch begins the peer's numbering anew, and says so.
+func (t *txn) openLink(o *OpenLink) Result {
+	if !t.neighbour(o.Peer) {
+		return refuse(exchange.Denied, "%s is not a neighbour of %s in the directory", o.Peer, t.self.Domain)
+	}
+	link, _ := load[Link](t, TableLink, []byte(o.Peer))
+	if o.Incarnation < link.Incarnation || o.Incarnation == link.Incarnation && o.Term < link.Term {
+		return refuse(exchange.Denied, "fenced: %s greets with incarnation %d term %d, but %d term %d is known", o.Peer, o.Incarnation, o.Term, link.Incarnation, link.Term)
+	}
+	if o.KnownEpoch != [16]byte{} && o.KnownEpoch != t.self.Epoch {
+		t.note(Event{Kind: EventResync, Domain: o.Peer})
+	}
+	if link.PeerEpoch != o.Epoch {
+		if link.PeerEpoch != [16]byte{} {
+			link.Resyncs++
+			t.note(Event{Kind: EventResync, Domain: o.Peer})
+		}
+		link.PeerEpoch, link.ReceiveNext = o.Epoch, [exchange.ClassCount]uint64{}
+	}
+	link.Incarnation, link.Term = o.Incarnation, o.Term
+	save(t, TableLink, []byte(o.Peer), link)
+	t.inform(o)
+	return Result{}
+}
+
+// neighbour reports whether d is the superior or a child of this domain.
+func (t *txn) neighbour(d exchange.Domain) bool {
+	if d == t.self.Parent && d != "" {
+		return true
+	}
+	info, ok := load[exchange.DomainInfo](t, TableDomain, []byte(d))
+	return ok && !info.Suspended && info.Parent == t.self.Domain
+}
+
+// inform queues the statements that a peer lacks and that are not queued for
+// it already.
+func (t *txn) inform(o *OpenLink) {
+	t.tell(o.Peer, TableDirectory, o.Directory, func(s crypto.Signed) exchange.Message { return exchange.Message{Directory: &s} })
+	t.tell(o.Peer, TableUnits, o.Units, func(s crypto.Signed) exchange.Message { return exchange.Message{Units: &s} })
+	if o.Peer != t.self.Parent {
+		t.tell(o.Peer, TablePolicy, o.Policy, func(s crypto.Signed) exchange.Message { return exchange.Message{Policy: &s} })
+	}
+}
+
+func (t *txn) tell(peer exchange.Domain, table Table, has map[exchange.Domain]uint64, wrap func(crypto.Signed) exchange.Message) {
+	latest := map[exchange.Domain]crypto.Signed{}
+	t.r.Scan(table, nil, nil, func(k, raw []byte) bool {
+		if s, err := exchange.Decode[crypto.Signed](raw); err == nil {
+			latest[exchange.Domain(k)] = s
+		}
+		return true
+	})
+	for _, issuer := range slices.Sorted(maps.Keys(latest)) {
+		number, _ := statementNumber(latest[issuer])
+		if number > has[issuer] && t.told(peer, table, issuer) < number {
+			t.markTold(peer, table, issuer, number)
+			t.enqueueMessage(peer, exchange.ClassControl, wrap(latest[issuer]))
+		}
+	}
+}

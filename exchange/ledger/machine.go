@@ -1,0 +1,151 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/yizhan-exchange/yizhan/crypto"
+	"github.com/yizhan-exchange/yizhan/exchange"
+)
+
+// FeatureLevel is the newest behaviour this code knows. A command of a later
+// level than the ledger's is never proposed, and a ledger of a later level
+// than this stops the replica.
+const FeatureLevel = 1
+
+// MaxTimeJump bounds how far one command may move the ledger's time. It covers
+// the longest holiday with machines switched off; beyond it an operator says
+// so, so that one bad clock cannot expire every deadline.
+const MaxTimeJump = 45 * 24 * time.Hour
+
+// Machine applies commands. It holds no state.
+type Machine struct {
+	// Sum is SM3 over the concatenation of its parts.
+	Sum func(parts ...[]byte) crypto.Digest
+}
+
+var _ Applier = (*Machine)(nil)
+
+// Apply implements Applier.
+func (m *Machine) Apply(r Reader, index uint64, command []byte) ([]byte, []Mutation, error) {
+	c, err := exchange.Decode[Command](command)
+	if err != nil {
+		return nil, nil, fmt.Errorf("ledger: index %d cannot be decoded: %w", index, err)
+	}
+	t := &txn{r: r, sum: m.Sum, index: index, over: map[string]int{}}
+	res := t.begin(&c)
+	if res.Code == "" {
+		res = t.dispatch(&c)
+	}
+	if res.Code == "" {
+		t.audit()
+	}
+	if t.err != nil {
+		return nil, nil, fmt.Errorf("index %d: %w", index, t.err)
+	}
+	if res.Code != "" {
+		return exchange.Encode(res), nil, nil
+	}
+	return exchange.Encode(res), t.muts, nil
+}
+
+func refuse(code exchange.Code, format string, args ...any) Result {
+	return Result{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// begin loads the domain, moves the time and compares revisions.
+func (t *txn) begin(c *Command) Result {
+	var founded bool
+	t.self, founded = load[Self](t, TableMeta, keyDomain)
+	if founded == (c.Bootstrap != nil) {
+		if founded {
+			return refuse(exchange.Conflict, "the domain %s is already founded", t.self.Domain)
+		}
+		return refuse(exchange.Unavailable, "the domain is not founded yet")
+	}
+	if level := t.level(); level > FeatureLevel {
+		t.fail("feature level %d is newer than this program's %d: install the newer version", level, FeatureLevel)
+	}
+	if res := t.tick(c); res.Code != "" {
+		return res
+	}
+	if c.Revisions != (Revisions{}) && c.Revisions != t.self.Revisions {
+		return refuse(exchange.Stale, "policy or directory changed since the decision")
+	}
+	return Result{}
+}
+
+func (t *txn) level() uint32 {
+	if raw := t.get(TableMeta, keyLevel); len(raw) == 4 {
+		return binary.BigEndian.Uint32(raw)
+	}
+	return 0
+}
+
+func (t *txn) setLevel(level uint32) {
+	t.put(TableMeta, keyLevel, binary.BigEndian.AppendUint32(nil, level))
+}
+
+// tick sets now to max(previous, proposed).
+func (t *txn) tick(c *Command) Result {
+	var prev exchange.Time
+	if raw := t.get(TableMeta, keyTime); len(raw) == 8 {
+		prev = exchange.Time(binary.BigEndian.Uint64(raw))
+	}
+	if prev != 0 && c.Clock == nil && c.Time > prev.Add(MaxTimeJump) {
+		return refuse(exchange.Unavailable, "the clock of the proposing replica is more than %d days ahead of the ledger; check its clock, or set the ledger's time by an operator's command", int(MaxTimeJump.Hours()/24))
+	}
+	t.now = max(prev, c.Time)
+	if t.now != prev {
+		t.put(TableMeta, keyTime, binary.BigEndian.AppendUint64(nil, uint64(t.now)))
+	}
+	return Result{}
+}
+
+func (t *txn) dispatch(c *Command) Result {
+	switch {
+	case c.Bootstrap != nil:
+		return t.bootstrap(c.Bootstrap)
+	case c.Submit != nil:
+		return t.submit(c.Submit)
+	case c.Receive != nil:
+		return t.receive(c.Receive)
+	case c.Custody != nil:
+		return t.custody(c.Custody)
+	case c.Act != nil:
+		return t.act(c.Act)
+	case c.Notice != nil:
+		return t.notice(c.Notice)
+	case c.Ack != nil:
+		return t.ack(c.Ack)
+	case c.Open != nil:
+		return t.openLink(c.Open)
+	case c.Statement != nil:
+		return t.statement(c.Statement)
+	case c.Judge != nil:
+		return t.judge(c.Judge)
+	case c.Lease != nil:
+		return t.lease(c.Lease)
+	case c.Deadline != nil:
+		return t.deadline(c.Deadline)
+	case c.Person != nil:
+		return t.person(*c.Person)
+	case c.Level != nil:
+		return t.raise(*c.Level)
+	case c.Clock != nil:
+		t.note(Event{Kind: EventClock})
+		return Result{}
+	}
+	t.fail("the command is empty or of a kind this program does not know")
+	return Result{}
+}
+
+func (t *txn) raise(level uint32) Result {
+	if level <= t.level() || level > FeatureLevel {
+		return refuse(exchange.Conflict, "feature level %d is not above %d, or not known here", level, t.level())
+	}
+	t.setLevel(level)
+	t.note(Event{Kind: EventLevel})
+	return Result{}
+}

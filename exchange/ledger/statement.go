@@ -1,0 +1,184 @@
+package ledger
+
+import (
+	"encoding/binary"
+
+	"github.com/yizhan-exchange/yizhan/crypto"
+	"github.com/yizhan-exchange/yizhan/exchange"
+)
+
+// statement keeps a directory, units or policy statement of this domain and
+// tells the neighbours.
+func (t *txn) statement(s *Statement) Result {
+	switch {
+	case s.Directory != nil:
+		t.keepDirectory(*s.Directory, "")
+	case s.Units != nil:
+		t.keepUnits(*s.Units, "")
+	case s.Policy != nil:
+		return t.publish(*s.Policy)
+	}
+	return Result{}
+}
+
+func (t *txn) publish(s crypto.Signed) Result {
+	if !t.keepPolicy(s, "") {
+		return refuse(exchange.Conflict, "another policy was published meanwhile; look at it and publish again")
+	}
+	return Result{}
+}
+
+// keepDirectory stores a newer statement, replaces what it says of the
+// issuer's children, and floods it. Older ones are ignored; the same number
+// with other bytes is an alarm.
+func (t *txn) keepDirectory(s crypto.Signed, from exchange.Domain) {
+	d, err := decodeStatement[exchange.Directory](s, crypto.ContextDirectory)
+	if err != nil || !t.newer(TableDirectory, d.Issuer, d.Number, s) {
+		return
+	}
+	listed := map[exchange.Domain]bool{}
+	for _, c := range d.Children {
+		if c.Parent == d.Issuer || c.Domain == d.Issuer {
+			listed[c.Domain] = true
+			save(t, TableDomain, []byte(c.Domain), c)
+		}
+	}
+	t.dropChildren(d.Issuer, listed)
+	for _, r := range d.Revoked {
+		save(t, TableRevoked, append([]byte(nil), r.Key[:]...), r)
+	}
+	t.self.Revisions.Directory++
+	save(t, TableMeta, keyDomain, t.self)
+	t.flood(TableDirectory, d.Issuer, d.Number, from, false, exchange.Message{Directory: &s})
+	t.note(Event{Kind: EventDirectory, Domain: d.Issuer, Digest: t.sum(s.Bytes)})
+}
+
+func (t *txn) dropChildren(issuer exchange.Domain, listed map[exchange.Domain]bool) {
+	t.r.Scan(TableDomain, nil, nil, func(k, raw []byte) bool {
+		info, err := exchange.Decode[exchange.DomainInfo](raw)
+		if err == nil && info.Parent == issuer && !listed[info.Domain] {
+			t.delete(TableDomain, append([]byte(nil), k...))
+		}
+		return true
+	})
+}
+
+// keepUnits stores a newer statement of a domain's units and floods it.
+func (t *txn) keepUnits(s crypto.Signed, from exchange.Domain) {
+	u, err := decodeStatement[exchange.Units](s, crypto.ContextUnits)
+	if err != nil || !t.newer(TableUnits, u.Domain, u.Number, s) {
+		return
+	}
+	listed := map[exchange.Unit]bool{}
+	for _, info := range u.Units {
+		if info.Unit.Domain() == u.Domain {
+			listed[info.Unit] = true
+			save(t, TableUnit, unitKey(info.Unit), info)
+		}
+	}
+	t.r.Scan(TableUnit, pair(string(u.Domain), nil), nil, func(k, raw []byte) bool {
+		if info, err := exchange.Decode[exchange.UnitInfo](raw); err == nil && !listed[info.Unit] {
+			t.delete(TableUnit, append([]byte(nil), k...))
+		}
+		return true
+	})
+	t.self.Revisions.Directory++
+	save(t, TableMeta, keyDomain, t.self)
+	t.flood(TableUnits, u.Domain, u.Number, from, false, exchange.Message{Units: &s})
+	t.note(Event{Kind: EventUnits, Domain: u.Domain, Digest: t.sum(s.Bytes)})
+}
+
+// unitKey orders units by domain: domain ‖ 0 ‖ local name.
+func unitKey(u exchange.Unit) []byte { return pair(string(u.Domain()), []byte(u.Local())) }
+
+// keepPolicy stores a newer bundle and passes it down. It reports whether the
+// bundle was newer.
+func (t *txn) keepPolicy(s crypto.Signed, from exchange.Domain) bool {
+	b, err := decodeStatement[exchange.PolicyBundle](s, crypto.ContextPolicy)
+	if err != nil || !t.newer(TablePolicy, b.Issuer, b.Number, s) {
+		return false
+	}
+	t.self.Revisions.Policy++
+	save(t, TableMeta, keyDomain, t.self)
+	t.flood(TablePolicy, b.Issuer, b.Number, from, true, exchange.Message{Policy: &s})
+	t.note(Event{Kind: EventPolicy, Domain: b.Issuer, Person: b.Author, Digest: t.sum(s.Bytes)})
+	return true
+}
+
+// newer stores s as the latest of its issuer when its number is higher.
+func (t *txn) newer(table Table, issuer exchange.Domain, number uint64, s crypto.Signed) bool {
+	if old, ok := load[crypto.Signed](t, table, []byte(issuer)); ok {
+		had, _ := statementNumber(old)
+		if had == number && t.sum(old.Bytes) != t.sum(s.Bytes) {
+			t.note(Event{Kind: EventEquivocation, Domain: issuer, Digest: t.sum(s.Bytes)})
+		}
+		if had >= number {
+			return false
+		}
+	}
+	save(t, table, []byte(issuer), s)
+	history := binary.BigEndian.AppendUint64(pair(string(issuer), []byte{byte(table)}), number)
+	save(t, TableHistory, history, s)
+	return true
+}
+
+// flood queues a statement for every neighbour but the one it came from.
+func (t *txn) flood(table Table, issuer exchange.Domain, number uint64, from exchange.Domain, downOnly bool, m exchange.Message) {
+	for _, peer := range t.neighbours(downOnly) {
+		if peer != from && t.told(peer, table, issuer) < number {
+			t.markTold(peer, table, issuer, number)
+			t.enqueueMessage(peer, exchange.ClassControl, m)
+		}
+	}
+}
+
+// neighbours lists the superior, then the children in order of name, that have
+// ever opened a link. Others are informed when they first do.
+func (t *txn) neighbours(downOnly bool) []exchange.Domain {
+	var out []exchange.Domain
+	t.r.Scan(TableLink, nil, nil, func(k, _ []byte) bool {
+		if d := exchange.Domain(k); !downOnly || d != t.self.Parent {
+			out = append(out, d)
+		}
+		return true
+	})
+	return out
+}
+
+func toldKey(peer exchange.Domain, table Table, issuer exchange.Domain) []byte {
+	return pair(string(peer), append([]byte{byte(table)}, issuer...))
+}
+
+func (t *txn) told(peer exchange.Domain, table Table, issuer exchange.Domain) uint64 {
+	raw := t.get(TableTold, toldKey(peer, table, issuer))
+	if len(raw) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(raw)
+}
+
+func (t *txn) markTold(peer exchange.Domain, table Table, issuer exchange.Domain, number uint64) {
+	t.put(TableTold, toldKey(peer, table, issuer), binary.BigEndian.AppendUint64(nil, number))
+}
+
+func decodeStatement[T any](s crypto.Signed, context string) (T, error) {
+	body, ok := s.Body(context)
+	if !ok {
+		var zero T
+		return zero, exchange.Errorf(exchange.Corrupt, "ledger", "not a statement of %s", context)
+	}
+	return exchange.Decode[T](body)
+}
+
+// statementNumber reads the number of a stored directory, units or policy
+// statement.
+func statementNumber(s crypto.Signed) (uint64, bool) {
+	if d, err := decodeStatement[exchange.Directory](s, crypto.ContextDirectory); err == nil {
+		return d.Number, true
+	}
+	if u, err := decodeStatement[exchange.Units](s, crypto.ContextUnits); err == nil {
+		return u.Number, true
+	}
+	b, err := decodeStatement[exchange.PolicyBundle](s, crypto.ContextPolicy)
+	return b.Number, err == nil
+}

@@ -1,0 +1,115 @@
+package ledger
+
+import (
+	"github.com/yizhan-exchange/yizhan/crypto"
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/route"
+)
+
+// submit takes a new exchange into custody, or answers a repeated key from
+// what is stored. All signatures were checked before the log.
+func (t *txn) submit(s *Submit) Result {
+	m, ok := t.manifest(s.Manifest)
+	if !ok || len(s.Receipts) == 0 {
+		return refuse(exchange.Invalid, "the manifest cannot be read, or there is no receipt for it")
+	}
+	keyKey := UnitKey(m.From, []byte(s.Key))
+	if row, known := load[KeyRow](t, TableKey, keyKey); known {
+		return t.replay(row, s.Content)
+	}
+	if t.has(TableExchange, ExchangeKey(m.ID)) {
+		return refuse(exchange.Conflict, "exchange %s is already stored", m.ID)
+	}
+	if res := t.kept(s.Inline, s.Stored); res.Code != "" {
+		return res
+	}
+	all := allDeliveries(len(m.To))
+	if _, _, lost := route.Fan(t.self.Domain, m.To, all, t.parents); len(lost) > 0 {
+		return refuse(exchange.Stale, "there is no road to a recipient any more")
+	}
+	ex := Exchange{Manifest: s.Manifest, Digest: t.sum(s.Manifest.Bytes), Deliveries: all, At: t.now,
+		Inline: len(s.Inline) > 0, Person: s.Person}
+	t.keepInline(&m, s.Inline)
+	for _, i := range all {
+		save(t, TableDelivery, DeliveryKey(m.ID, i), Delivery{State: exchange.Arriving, At: t.now, Where: t.self.Domain})
+	}
+	save(t, TableKey, keyKey, KeyRow{Exchange: m.ID, Content: s.Content})
+	t.put(TableOutbox, UnitKey(m.From, m.ID[:]), nil)
+	t.delete(TableLease, s.Lease[:])
+	t.decided(m.ID, DecisionRow{Decision: s.Decision, Unit: m.From, Person: s.Person})
+	if res := t.settle(&m, &ex, s.Receipts); res.Code != "" {
+		return res
+	}
+	t.count(1, 0)
+	t.note(Event{Kind: EventSubmitted, Exchange: m.ID, Unit: m.From, Person: s.Person, Digest: ex.Digest})
+	return Result{Exchange: m.ID, Receipts: s.Receipts[:1], State: exchange.Accepted}
+}
+
+// replay answers a known key: the original receipt, or a conflict.
+func (t *txn) replay(row KeyRow, content crypto.Digest) Result {
+	if row.Content != content {
+		return refuse(exchange.Conflict, "this idempotency key was used for other content, exchange %s", row.Exchange)
+	}
+	first, ok := load[crypto.Signed](t, TableReceipt, sequenceKey(row.Exchange[:], 0))
+	if !ok {
+		t.fail("exchange %s has a key but no receipt", row.Exchange)
+	}
+	return Result{Exchange: row.Exchange, Receipts: []crypto.Signed{first}, Replayed: true, State: exchange.Accepted}
+}
+
+// kept checks that content which does not ride in the command is on a majority
+// of the configuration in force now.
+func (t *txn) kept(inline [][]byte, stored []exchange.Stored) Result {
+	if len(inline) > 0 {
+		return Result{}
+	}
+	conf, ok := load[Configuration](t, TableMeta, KeyConfiguration)
+	if !ok {
+		return refuse(exchange.Unavailable, "the configuration of the domain is not known yet")
+	}
+	have := 0
+	for _, voter := range conf.Voters {
+		for _, s := range stored {
+			if s.Replica == voter {
+				have++
+				break
+			}
+		}
+	}
+	if need := len(conf.Voters)/2 + 1; have < need {
+		return refuse(exchange.Unavailable, "the content is on %d of %d replicas, and %d are needed", have, len(conf.Voters), need)
+	}
+	return Result{}
+}
+
+// keepInline stores small sealed chunks under their addresses.
+func (t *txn) keepInline(m *exchange.Manifest, inline [][]byte) {
+	addresses := m.Chunks()
+	for i, data := range inline {
+		if i < len(addresses) {
+			t.put(TableInline, append([]byte(nil), addresses[i][:]...), data)
+		}
+	}
+}
+
+func (t *txn) manifest(s crypto.Signed) (exchange.Manifest, bool) {
+	body, ok := s.Body(crypto.ContextManifest)
+	if !ok {
+		return exchange.Manifest{}, false
+	}
+	m, err := exchange.Decode[exchange.Manifest](body)
+	return m, err == nil
+}
+
+func (t *txn) parents(d exchange.Domain) (exchange.Domain, bool) {
+	info, ok := load[exchange.DomainInfo](t, TableDomain, []byte(d))
+	return info.Parent, ok
+}
+
+func allDeliveries(n int) []uint16 {
+	out := make([]uint16, n)
+	for i := range out {
+		out[i] = uint16(i)
+	}
+	return out
+}

@@ -1,0 +1,101 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/yizhan-exchange/yizhan/crypto"
+	"github.com/yizhan-exchange/yizhan/exchange"
+)
+
+// txn is one command's view: what is stored, overlaid by its own mutations.
+// The first broken invariant sticks in err and stops the group.
+type txn struct {
+	r      Reader
+	sum    func(parts ...[]byte) crypto.Digest
+	index  uint64
+	now    exchange.Time
+	self   Self
+	muts   []Mutation
+	over   map[string]int // table and key -> position in muts
+	events []Event
+	err    error
+}
+
+func overlayKey(t Table, key []byte) string { return string(append([]byte{byte(t)}, key...)) }
+
+func (t *txn) get(table Table, key []byte) []byte {
+	if i, ok := t.over[overlayKey(table, key)]; ok {
+		return t.muts[i].Value
+	}
+	return t.r.Get(table, key)
+}
+
+func (t *txn) has(table Table, key []byte) bool { return t.get(table, key) != nil }
+
+func (t *txn) put(table Table, key, value []byte) {
+	if value == nil {
+		value = []byte{}
+	}
+	t.set(Mutation{table, key, value})
+}
+
+func (t *txn) delete(table Table, key []byte) { t.set(Mutation{table, key, nil}) }
+
+func (t *txn) set(m Mutation) {
+	k := overlayKey(m.Table, m.Key)
+	if i, ok := t.over[k]; ok {
+		t.muts[i].Value = m.Value
+		return
+	}
+	t.over[k] = len(t.muts)
+	t.muts = append(t.muts, m)
+}
+
+func (t *txn) fail(format string, args ...any) {
+	if t.err == nil {
+		t.err = fmt.Errorf("ledger: invariant broken: "+format, args...)
+	}
+}
+
+// load decodes a row. A row that cannot be decoded breaks an invariant.
+func load[T any](t *txn, table Table, key []byte) (T, bool) {
+	var zero T
+	raw := t.get(table, key)
+	if raw == nil {
+		return zero, false
+	}
+	v, err := exchange.Decode[T](raw)
+	if err != nil {
+		t.fail("table %d: %v", table, err)
+		return zero, false
+	}
+	return v, true
+}
+
+func save(t *txn, table Table, key []byte, v any) { t.put(table, key, exchange.Encode(v)) }
+
+// next returns the first unused 4-byte suffix under prefix, counting also this
+// command's own rows.
+func (t *txn) next(table Table, prefix []byte) uint32 {
+	n := uint32(0)
+	t.r.ScanBack(table, prefix, nil, func(k, _ []byte) bool {
+		n = binary.BigEndian.Uint32(k[len(k)-4:]) + 1
+		return false
+	})
+	for t.has(table, sequenceKey(prefix, n)) {
+		n++
+	}
+	return n
+}
+
+// Get decodes a row of any reader. It is for queries, outside Apply.
+func Get[T any](r Reader, table Table, key []byte) (T, bool, error) {
+	var zero T
+	raw := r.Get(table, key)
+	if raw == nil {
+		return zero, false, nil
+	}
+	v, err := exchange.Decode[T](raw)
+	return v, err == nil, err
+}
