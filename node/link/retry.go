@@ -1,0 +1,63 @@
+package link
+
+import "time"
+
+// backoff draws waiting times with full jitter. It is not safe for concurrent
+// use.
+type backoff struct {
+	Retry
+	random   func() float64
+	failures int
+}
+
+// next returns the wait after one more failure.
+func (b *backoff) next() time.Duration {
+	cap := b.Ceiling
+	if b.failures < 32 && b.Base<<b.failures < b.Ceiling && b.Base<<b.failures > 0 {
+		cap = b.Base << b.failures
+	}
+	b.failures++
+	return time.Duration(b.random() * float64(cap))
+}
+
+// slow returns a wait near the ceiling, for refusals that trying again will
+// not cure by itself.
+func (b *backoff) slow() time.Duration {
+	b.failures = 32
+	return b.Ceiling/2 + time.Duration(b.random()*float64(b.Ceiling/2))
+}
+
+// reset forgets past failures.
+func (b *backoff) reset() { b.failures = 0 }
+
+// pacer decides which of the parent's replicas is tried next, and when. A
+// round tries each once without waiting; only a whole round without a session
+// costs a wait.
+type pacer struct {
+	backoff
+	replicas int
+	current  int
+	tried    int // in this round
+}
+
+// after digests how the last attempt ended and returns how long to wait.
+// healthy tells that its session had moved or kept something.
+func (p *pacer) after(c *closure, healthy bool) time.Duration {
+	if healthy {
+		p.reset()
+		p.tried = 0
+	}
+	if !healthy || c.pace() == atOnce {
+		p.current = (p.current + 1) % p.replicas
+		p.tried++
+	}
+	switch {
+	case c.pace() == slow:
+		p.tried = 0
+		return max(p.slow(), c.after)
+	case p.tried > 0 && p.tried < p.replicas:
+		return 0
+	}
+	p.tried = 0
+	return max(p.next(), min(c.after, p.Ceiling))
+}
