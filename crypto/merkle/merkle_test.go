@@ -317,3 +317,18 @@ func TestEveryEntryOfABatchVerifiesAgainstItsRoot(t *testing.T) {
 		}
 	})
 }
+
+// The digests of a path do not say at which level they stand; only its length does.
+func TestAPathOfTheWrongLengthIsRefusedThoughItLeadsToTheRoot(t *testing.T) {
+	d := leaves(8)
+	for name, err := range map[string]error{
+		"a node for a leaf":       VerifyInclusion(hash, mth(d[:2]), 0, 4, []crypto.Digest{mth(d[2:4])}, mth(d[:4])),
+		"a leaf of a larger tree": VerifyInclusion(hash, d[1], 0, 1, []crypto.Digest{d[0]}, mth(d[:2])),
+		"a smaller newer tree":    VerifyConsistency(hash, 1, 3, d[0], mth(d[:2]), []crypto.Digest{d[1]}),
+		"two larger trees":        VerifyConsistency(hash, 3, 4, mth(d[:7]), mth(d), subproof(7, d, true)),
+	} {
+		if !errors.Is(err, ErrProof) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -67,6 +67,17 @@ func TestTheHashKeepsTheContractOfHashHash(t *testing.T) {
 	})
 }
 
+func TestLongWritesAreHashedWholeHoweverTheyAreCut(t *testing.T) {
+	msg := freshBytes(3*4096 + 17)
+	both(t, func(t *testing.T, p, w Provider) {
+		for _, cut := range []int{0, 1, 63, 64, 4095, 4096, 4097, len(msg)} {
+			if p.Sum(msg[:cut], msg[cut:]) != w.Sum(msg) {
+				t.Errorf("cut at %d", cut)
+			}
+		}
+	})
+}
+
 func TestHMACAndHKDFAgreeOverBothHashes(t *testing.T) {
 	both(t, func(t *testing.T, p, w Provider) {
 		derive := func(p Provider) []byte {
