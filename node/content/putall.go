@@ -16,33 +16,66 @@ type Next func(context.Context) (c Chunk, ok bool, err error)
 
 // PutAll keeps the chunks of one upload and returns the proofs of a majority
 // of the voters, each of which has every chunk. Chunks travel to all voters at
-// once; the majority sets the pace, and a voter that is slower is dropped from
-// this upload and catches up later. At most window+1 chunks are held in memory
-// for each voter. PutAll ends with the first error of next.
+// once; the majority sets the pace. A voter that is slower by more than window
+// chunks is dropped from this upload and fetches what it lacks later; one that
+// is only a little slower finishes after PutAll has returned. PutAll ends with
+// the first error of next.
 func (r *Replicated) PutAll(ctx context.Context, next Next) ([]exchange.Stored, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	u := r.newUpload(ctx)
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	u := r.newUpload(sending)
+	all, err := u.offerAll(ctx, next)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	proofs, err := u.finish(ctx)
+	if err == nil {
+		r.detach(u, cancel)
+		return proofs, nil
+	}
+	cancel()
+	if ctx.Err() != nil {
+		return nil, err
+	}
+	// Different replicas may have missed different chunks: complete them.
+	return r.Confirm(ctx, all)
+}
+
+// detach lets voters behind the majority finish, unless too many already do:
+// each holds up to window chunks in memory.
+func (r *Replicated) detach(u *upload, cancel func()) {
+	if r.detached.Add(1) > maxDetached {
+		r.detached.Add(-1)
+		cancel()
+		return
+	}
+	go func() {
+		defer r.detached.Add(-1)
+		defer cancel()
+		timeout := time.After(chunkTimeout)
+		for ; u.running > 0; u.running-- {
+			select {
+			case <-u.results:
+			case <-timeout:
+				return
+			}
+		}
+	}()
+}
+
+// offerAll offers every chunk and returns their addresses.
+func (u *upload) offerAll(ctx context.Context, next Next) ([]crypto.Digest, error) {
 	var all []crypto.Digest
 	for {
 		c, ok, err := next(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			break
+		if err != nil || !ok {
+			return all, err
 		}
 		all = append(all, c.Address)
 		if err := u.offer(ctx, c); err != nil {
 			return nil, err
 		}
 	}
-	proofs, err := u.finish(ctx)
-	if err == nil || ctx.Err() != nil {
-		return proofs, err
-	}
-	// Different replicas may have missed different chunks: complete them.
-	return r.Confirm(ctx, all)
 }
 
 // upload sends chunks to the voters of one configuration.
@@ -52,6 +85,7 @@ type upload struct {
 	index    uint64 // of the configuration
 	progress chan struct{}
 	results  chan *target
+	running  int // targets that have not been read from results
 }
 
 // target is one voter. Fields below queue belong to its goroutine until it
@@ -70,7 +104,7 @@ type target struct {
 func (r *Replicated) newUpload(ctx context.Context) *upload {
 	c := r.Configuration()
 	u := &upload{
-		quorum: len(c.Voters)/2 + 1, index: c.Index,
+		quorum: len(c.Voters)/2 + 1, index: c.Index, running: len(c.Voters),
 		progress: make(chan struct{}, 1), results: make(chan *target, len(c.Voters)),
 	}
 	for _, v := range c.Voters {
@@ -227,11 +261,12 @@ func (u *upload) finish(ctx context.Context) ([]exchange.Stored, error) {
 	}
 	var proofs []exchange.Stored
 	var errs []error
-	for range u.targets {
+	for u.running > 0 {
 		select {
 		case t := <-u.results:
-			if t.err != nil || t.missed {
-				errs = append(errs, fmt.Errorf("%s: %w", t.replica, t.err))
+			u.running--
+			if err := t.verdict(); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", t.replica, err))
 				continue
 			}
 			proofs = append(proofs, exchange.Stored{Replica: t.replica, Store: t.store, Configuration: u.index})
@@ -243,6 +278,16 @@ func (u *upload) finish(ctx context.Context) ([]exchange.Stored, error) {
 		}
 	}
 	return nil, noMajority(u.quorum, errs)
+}
+
+var errSlow = exchange.Errorf(exchange.Unavailable, opReplicated, "too slow for this upload")
+
+// verdict says why a voter that has ended does not have every chunk.
+func (t *target) verdict() error {
+	if t.err == nil && t.missed {
+		return errSlow
+	}
+	return t.err
 }
 
 // shortfall collects why too few voters are left.

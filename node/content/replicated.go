@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
@@ -17,12 +18,13 @@ const (
 	attempts     = 3 // of one chunk to one replica
 	firstPause   = 50 * time.Millisecond
 	chunkTimeout = 30 * time.Second
+	maxDetached  = 64 // uploads that finish on slower voters after they returned
 
 	opReplicated = "content.replicated"
 )
 
 // Replicated keeps chunks here and on the domain's other replicas. Its fields
-// are required and must not change. Methods are safe for concurrent use.
+// are required, and neither they nor the value may be changed or copied. Methods are safe for concurrent use.
 type Replicated struct {
 	Self  exchange.Replica
 	Local Store
@@ -32,6 +34,8 @@ type Replicated struct {
 	// Configuration returns the membership that proofs are made under.
 	Configuration func() ledger.Configuration
 	Logger        *slog.Logger // slog.Default when nil
+
+	detached atomic.Int64
 }
 
 // Put keeps one chunk on a majority of the voters and returns their proofs.
