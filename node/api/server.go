@@ -1,0 +1,147 @@
+// Package api serves the gRPC API of the domains hosted by a node. It is an
+// adapter: it knows who calls, how a message looks and how an error is told,
+// and leaves everything else to exchange.Service.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+	pb "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
+)
+
+// Sizes of messages. A piece is at most maxPiece; anything larger in one
+// message than maxMessage is refused before it is read.
+const (
+	minPiece   = 256 << 10
+	maxPiece   = 1 << 20
+	maxMessage = 4 << 20
+	maxHeader  = 16 << 10
+	maxStreams = 128 // at once, per connection
+)
+
+// Backend finds a hosted domain; false when this node does not host it.
+type Backend func(exchange.Domain) (exchange.Service, bool)
+
+// Limits bound the time of a call on the server's side, whatever the client
+// asks for.
+type Limits struct {
+	Unary  time.Duration // 0: 1 minute
+	Stream time.Duration // 0: 6 hours; a watch begins again after it
+	Idle   time.Duration // 0: 1 minute without a piece of an upload
+}
+
+// Config is what a server needs. Backend, Authenticator and Credentials are
+// required.
+type Config struct {
+	Backend       Backend
+	Operator      exchange.Operator // nil: the Cluster service is unavailable
+	Authenticator Authenticator
+	Credentials   credentials.TransportCredentials
+	Limits        Limits
+	Log           *slog.Logger // nil: slog.Default
+	Version       string
+	Node          string
+	Options       []grpc.ServerOption // added last: observability
+}
+
+// Server is the gRPC server of one node.
+type Server struct {
+	grpc   *grpc.Server
+	health *health.Server
+}
+
+// New makes a server that is not serving yet. It fails when the configuration
+// is incomplete.
+func New(c Config) (*Server, error) {
+	if c.Backend == nil || c.Authenticator == nil || c.Credentials == nil {
+		return nil, errors.New("api: a server needs a backend, an authenticator and transport credentials")
+	}
+	c.Limits = c.Limits.orDefault()
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	g := &gate{auth: c.Authenticator, limits: c.Limits, log: c.Log}
+	s := &Server{grpc: grpc.NewServer(options(c, g)...), health: health.NewServer()}
+	pb.RegisterExchangeServer(s.grpc, &exchangeServer{backend: c.Backend, idle: c.Limits.Idle})
+	pb.RegisterPolicyServer(s.grpc, &policyServer{backend: c.Backend})
+	pb.RegisterClusterServer(s.grpc, &clusterServer{operator: c.Operator, node: c.Node, version: c.Version})
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	var err error
+	g.rules, err = rulesOf(s.grpc.GetServiceInfo())
+	s.SetServing(false)
+	return s, err
+}
+
+func (l Limits) orDefault() Limits {
+	if l.Unary <= 0 {
+		l.Unary = time.Minute
+	}
+	if l.Stream <= 0 {
+		l.Stream = 6 * time.Hour
+	}
+	if l.Idle <= 0 {
+		l.Idle = time.Minute
+	}
+	return l
+}
+
+// options bounds what one connection may cost. A connection older than 12
+// hours is replaced, which also ends streams whose peer no longer reads.
+func options(c Config, g *gate) []grpc.ServerOption {
+	opts := []grpc.ServerOption{
+		grpc.Creds(c.Credentials),
+		grpc.ChainUnaryInterceptor(g.unary),
+		grpc.ChainStreamInterceptor(g.stream),
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxHeaderListSize(maxHeader),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: 12 * time.Hour,
+			MaxConnectionAgeGrace: c.Limits.Stream, Time: time.Minute, Timeout: 20 * time.Second,
+		}),
+	}
+	return append(opts, c.Options...)
+}
+
+// SetServing tells load balancers whether to send calls here. A new server is
+// not serving: call it with true when the domains are up.
+func (s *Server) SetServing(up bool) {
+	state := healthpb.HealthCheckResponse_NOT_SERVING
+	if up {
+		state = healthpb.HealthCheckResponse_SERVING
+	}
+	for _, name := range []string{"", pb.Exchange_ServiceDesc.ServiceName, pb.Policy_ServiceDesc.ServiceName, pb.Cluster_ServiceDesc.ServiceName} {
+		s.health.SetServingStatus(name, state)
+	}
+}
+
+// Serve answers calls on a listener until Stop. It may be called for several.
+func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+
+// Stop lets the calls under way end until ctx does, then ends them.
+func (s *Server) Stop(ctx context.Context) {
+	s.health.Shutdown()
+	done := make(chan struct{})
+	go func() { defer close(done); s.grpc.GracefulStop() }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-done
+	}
+}
