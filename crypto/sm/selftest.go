@@ -49,7 +49,7 @@ func Primitives() []string {
 // SelfTest is the power-on self-test: each primitive of both providers is held
 // to a published known answer, and then one does it on fresh input and the
 // other checks it. The first failure is returned; it wraps ErrSelfTest and
-// names the primitive and the provider. It takes about 20 ms. A node whose
+// names the primitive and the provider. It takes about 15 ms. A node whose
 // self-test fails must not start.
 func SelfTest(selected, witness Provider) error {
 	v, err := loadKnownAnswers()
