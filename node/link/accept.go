@@ -88,13 +88,3 @@ func (s *Server) session(l *child, id []byte) *session {
 	}
 	return l.session
 }
-
-// enter counts one call, unless the server is closed.
-func (s *Server) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		s.tasks.Add(1)
-	}
-	return !s.closed
-}

@@ -45,13 +45,15 @@ func (l *line) spawn(f func() error, done func(error)) {
 	l.tasks.Go(func() { done(l.guard(f)) })
 }
 
+func (l *line) guard(f func() error) error { return guard(l.count, l.log, f) }
+
 // guard turns a panic into an error. The value may hold content, so only its
 // type and the stack are logged.
-func (l *line) guard(f func() error) (err error) {
+func guard(count *Counters, log *slog.Logger, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			l.count.Panics.Add(1)
-			l.log.Error("link: panic", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			count.Panics.Add(1)
+			log.Error("link: panic", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 			err = &closure{code: codeInternal, text: "a defect; see the log of this replica"}
 		}
 	}()
