@@ -122,6 +122,17 @@ type outcome struct {
 func meet(t testing.TB, client, server channel.Transport, self channel.Identity, domain, protocol string) (c, s outcome) {
 	t.Helper()
 	a, b := tcpPair(t)
+	c, s = meetOn(client, server, a, b, self, domain, protocol)
+	for _, o := range []outcome{c, s} {
+		if o.conn != nil {
+			t.Cleanup(func() { o.conn.Close() })
+		}
+	}
+	return c, s
+}
+
+// meetOn is meet over connections of the caller's.
+func meetOn(client, server channel.Transport, a, b net.Conn, self channel.Identity, domain, protocol string) (c, s outcome) {
 	ctx := context.Background()
 	done := make(chan outcome, 1)
 	go func() {
@@ -129,13 +140,7 @@ func meet(t testing.TB, client, server channel.Transport, self channel.Identity,
 		done <- outcome{conn, err}
 	}()
 	c.conn, c.err = client.Client(ctx, a, self, domain, protocol)
-	s = <-done
-	for _, o := range []outcome{c, s} {
-		if o.conn != nil {
-			t.Cleanup(func() { o.conn.Close() })
-		}
-	}
-	return c, s
+	return c, <-done
 }
 
 // link is meet for a pair that is expected to succeed.

@@ -81,6 +81,8 @@ func (t *tlcpTransport) config(seen *verified, wantDomain string) *gmtls.Config 
 		MaxVersion:             gmtls.VersionGMSSL,
 		CipherSuites:           []uint16{gmtls.GMTLS_SM2_WITH_SM4_SM3},
 		SessionTicketsDisabled: true,
+		// Small first records help browsers; a record costs us a MAC and an IV.
+		DynamicRecordSizingDisabled: true,
 		VerifyPeerCertificate: func(ders [][]byte, _ [][]*tjx509.Certificate) (err error) {
 			seen.pair, err = verifyCertificates(t.Options, ders, wantDomain)
 			return err
