@@ -46,7 +46,8 @@ func (c *checker) checkType() {
 	}
 	c.found.Type, c.typed = t, true
 	for i, way := range c.directions {
-		if c.draft.To[i].Role == exchange.Main {
+		to := c.draft.To[i]
+		if to.Role == exchange.Main && to.Unit.Unit != c.draft.From.Unit.Unit {
 			c.checkDirection(i, way)
 		}
 	}
