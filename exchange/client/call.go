@@ -1,0 +1,150 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
+)
+
+// Waits between rounds over the endpoints, with full jitter.
+const (
+	firstWait   = 100 * time.Millisecond
+	longestWait = 5 * time.Second
+	connectWait = 3 * time.Second
+)
+
+// request is one call and how it may be repeated.
+type request struct {
+	op     string
+	method string // full name; decides whether a lost answer matters
+	// repeats allows another try after an unknown outcome.
+	repeats bool
+	// begun, when set, tells that the answer has begun to reach the caller, so
+	// that the call can no longer be repeated.
+	begun func() bool
+	do    func(ctx context.Context, e *endpoint) error
+}
+
+// run tries the endpoints in rounds. An answer of the domain, good or bad, is
+// final; Unavailable, which says that nothing was done, is worth another
+// endpoint and another round. Once an outcome is unknown it stays unknown
+// until the domain answers.
+func (c *Client) run(ctx context.Context, r request) error {
+	deadline := time.Now().Add(c.config.Patience)
+	unknown := false
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		err := c.round(ctx, r, &unknown)
+		if err == nil || !r.worthAnotherTry(err) {
+			return orNil(err)
+		}
+		pause := rand.N(wait)
+		patient := r.repeats && wire.Changes(r.method) || time.Now().Add(pause).Before(deadline)
+		if !patient || !c.sleep(ctx, err, pause) {
+			return r.verdict(ctx, err, unknown)
+		}
+	}
+}
+
+func orNil(e *exchange.Error) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
+// round tries each endpoint once, beginning with the one that answered last.
+func (c *Client) round(ctx context.Context, r request, unknown *bool) *exchange.Error {
+	var last *exchange.Error
+	first := int(c.preferred.Load())
+	for i := range c.endpoints {
+		n := (first + i) % len(c.endpoints)
+		e := c.endpoints[n]
+		if !e.connect(ctx) {
+			if last == nil {
+				last = exchange.Errorf(exchange.Unavailable, r.op, "no connection to %s", e.address)
+			}
+			continue
+		}
+		err := r.do(ctx, e)
+		if err == nil {
+			c.preferred.Store(int32(n))
+			return nil
+		}
+		last = explain(r.op, r.method, err)
+		*unknown = *unknown || last.Code == exchange.Unknown
+		if !r.worthAnotherTry(last) {
+			return last
+		}
+	}
+	return last
+}
+
+func (r request) worthAnotherTry(e *exchange.Error) bool {
+	if r.begun != nil && r.begun() {
+		return false
+	}
+	return e.Code == exchange.Unavailable || e.Code == exchange.Unknown && r.repeats
+}
+
+// verdict is what is said when no try is left.
+func (r request) verdict(ctx context.Context, last *exchange.Error, unknown bool) error {
+	code, message := last.Code, last.Message
+	switch {
+	case unknown:
+		code, message = exchange.Unknown, "no answer came; it may or may not have been done"
+	case ctx.Err() != nil:
+		message = "given up, and nothing was done: " + last.Message
+	}
+	return &exchange.Error{Code: code, Op: r.op, Message: message, Problems: last.Problems, Cause: errors.Join(last.Cause, ctx.Err())}
+}
+
+func (c *Client) sleep(ctx context.Context, cause error, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	if c.config.OnRetry != nil {
+		c.config.OnRetry(cause, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// connect waits until the endpoint is connected. Nothing was sent when it
+// returns false: that is how a refusal is told from an unknown outcome.
+func (e *endpoint) connect(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, connectWait)
+	defer cancel()
+	if e.conn.GetState() == connectivity.TransientFailure {
+		e.conn.ResetConnectBackoff()
+		var short context.CancelFunc
+		ctx, short = context.WithTimeout(ctx, connectWait/10)
+		defer short()
+		e.conn.WaitForStateChange(ctx, connectivity.TransientFailure)
+	}
+	for {
+		s := e.conn.GetState()
+		switch s {
+		case connectivity.Ready:
+			return true
+		case connectivity.TransientFailure, connectivity.Shutdown:
+			return false
+		case connectivity.Idle:
+			e.conn.Connect()
+		}
+		if !e.conn.WaitForStateChange(ctx, s) {
+			return false
+		}
+	}
+}
