@@ -155,8 +155,8 @@ func TestTypesAreFoundByNameCodeAndAlias(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tab.Types) != 16 || tab.Version == "" {
-		t.Errorf("%d types in version %q", len(tab.Types), tab.Version)
+	if len(tab.Types) != 16 || len(tab.Elements) != 18 || tab.Version == "" {
+		t.Errorf("%d types and %d elements in version %q", len(tab.Types), len(tab.Elements), tab.Version)
 	}
 	if got := tab.SuggestTypes("请是"); len(got) == 0 || got[0] != "请示" {
 		t.Errorf("请是 suggests %q", got)

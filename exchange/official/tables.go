@@ -18,9 +18,17 @@ var tablesYAML []byte
 // after they are loaded and may be shared.
 type Tables struct {
 	Version   string
+	Elements  []Element                         // in the order of the article
 	Types     []Type                            // in order of code
 	Terms     map[exchange.Grade]uint8          // longest term of secrecy, in years
 	Authority map[exchange.Level]exchange.Grade // highest grade that a level classifies of itself
+}
+
+// Element is one of the eighteen elements of a document (公文要素, 条例 第九条).
+type Element struct {
+	Name   string `yaml:"name"`   // 份号
+	Clause string `yaml:"clause"` // 第九条(一)
+	Kept   string `yaml:"kept"`   // the field of the draft, or "text"
 }
 
 // Builtin returns the tables that come with the program.
@@ -44,13 +52,14 @@ func LoadTables(data []byte) (*Tables, error) {
 	var raw struct {
 		Version   string
 		Types     []Type
+		Elements  []Element
 		Terms     map[string]uint8
 		Authority map[string]string
 	}
 	if err := dec.Decode(&raw); err != nil {
 		return nil, fmt.Errorf("reading the tables of documents: %w", err)
 	}
-	t := &Tables{Version: raw.Version, Types: raw.Types}
+	t := &Tables{Version: raw.Version, Types: raw.Types, Elements: raw.Elements}
 	if err := checkTypes(raw.Types); err != nil {
 		return nil, err
 	}
