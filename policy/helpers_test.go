@@ -3,7 +3,10 @@ package policy_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
+	"testing"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/policy"
@@ -69,4 +72,22 @@ func codes(reasons []exchange.Reason) string {
 		out = append(out, r.Layer+"/"+r.Code)
 	}
 	return strings.Join(out, " ")
+}
+
+// sources is the text of every Go file of the room that is not a test.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		out[name] = string(text)
+		return err
+	})
+	if err != nil || len(out) < 10 {
+		t.Fatal(len(out), err)
+	}
+	return out
 }

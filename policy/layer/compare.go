@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -87,7 +88,27 @@ func (a *analysis) truth(e env, t *ast.Term) {
 
 var orders = []string{"lt", "lte", "gt", "gte"}
 
+// textual are the functions that take nothing but text. Given a number they
+// fail, but OPA's rule index may pass over a rule that begins with one before
+// it can fail, and its deny with it; so this is settled beforehand.
+var textual = []string{
+	"startswith", "endswith", "contains", "indexof", "lower", "upper",
+	"trim", "trim_space", "trim_prefix", "trim_suffix",
+}
+
+// collections are the functions that take a list, a set or an object; count
+// takes text too.
+var collections = []string{"count", "sum", "max", "min"}
+
 func (a *analysis) call(e env, c []*ast.Term) {
+	switch {
+	case isOperator(c[0], textual...):
+		for _, t := range c[1:] {
+			a.operand(e, t, "string")
+		}
+	case len(c) > 1 && isOperator(c[0], collections...):
+		a.operand(e, c[1], "array", "object")
+	}
 	if len(c) < 3 {
 		return
 	}
@@ -103,12 +124,58 @@ func (a *analysis) call(e env, c []*ast.Term) {
 	}
 }
 
+// operand demands one of the types, where the type is known.
+func (a *analysis) operand(e env, t *ast.Term, types ...string) {
+	kind := scalar(t)
+	if n, _ := e.node(t); n != nil {
+		kind = n.Type
+	} else if kind == "" {
+		kind = a.dataType(t)
+	}
+	if kind != "" && !slices.Contains(types, kind) {
+		a.add(where(t.Location), "compare.type", t.String()+" is a "+kind+", which the function does not take", t.String()+" 的类型不适用于该函数")
+	}
+}
+
+// dataType names the type of a value of the bundle's data that is addressed by
+// fixed keys, "" for anything else.
+func (a *analysis) dataType(t *ast.Term) string {
+	ref, ok := t.Value.(ast.Ref)
+	if !ok || ref[0].Value.Compare(ast.DefaultRootDocument.Value) != 0 {
+		return ""
+	}
+	var v any = a.data
+	for _, key := range ref[1:] {
+		name, isText := key.Value.(ast.String)
+		object, isObject := v.(map[string]any)
+		if !isText || !isObject {
+			return ""
+		}
+		v = object[string(name)]
+	}
+	switch v.(type) {
+	case string:
+		return "string"
+	case json.Number:
+		return "number"
+	case bool:
+		return "boolean"
+	case []any:
+		return "array"
+	case map[string]any:
+		return "object"
+	}
+	return ""
+}
+
 // order demands numbers on both sides. "10" < "9", and text is never less than
 // a number.
 func (a *analysis) order(e env, t *ast.Term) {
 	kind := scalar(t)
 	if n, _ := e.node(t); n != nil {
 		kind = n.Type
+	} else if kind == "" {
+		kind = a.dataType(t)
 	}
 	if kind != "" && kind != "number" {
 		a.add(where(t.Location), "compare.order", t.String()+" is a "+kind+"; only numbers have an order here", t.String()+" 不是数字，不能比较大小")

@@ -67,7 +67,8 @@ func headName(r *ast.Rule) string {
 }
 
 func (a *analysis) allow(r *ast.Rule) {
-	if len(r.Head.Ref()) != 1 || r.Head.Key != nil || len(r.Head.Args) > 0 {
+	value := r.Head.Value
+	if len(r.Head.Ref()) != 1 || r.Head.Key != nil || len(r.Head.Args) > 0 || value == nil || scalar(value) != "boolean" {
 		a.add(where(r.Location), "entry.shape", "allow is a plain rule: allow if { … }", "allow 须写作 allow if { … }")
 	}
 }
