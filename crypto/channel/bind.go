@@ -170,9 +170,13 @@ func (b *binding) readProof(pub crypto.PublicKey, statement []byte) error {
 
 func (b *binding) authorize(self Identity, peer Peer) error {
 	if err := b.Authorize(self, peer); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrUnauthorized, peer, err)
+		return unauthorized(peer, err)
 	}
 	return nil
+}
+
+func unauthorized(peer Peer, err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrUnauthorized, peer, err)
 }
 
 func (b *binding) write(frames []byte) error {

@@ -117,6 +117,16 @@ type Conn struct {
 	Local    Identity
 	Peer     Peer
 	Protocol string
+
+	live *Live
+}
+
+// Close says goodbye to the peer, as far as it listens, and ends blocked calls.
+func (c *Conn) Close() error {
+	if c.live != nil {
+		c.live.remove(c)
+	}
+	return c.Conn.Close()
 }
 
 // Options are what a transport needs to know. Only Trust is required of a
@@ -131,6 +141,9 @@ type Options struct {
 	Host func(domain, protocol string) (Identity, bool)
 	// Authorize is asked last; nil accepts every authentic peer.
 	Authorize Authorize
+	// Live keeps the connections that are open; nil keeps none. With it,
+	// Authorize is asked twice for each.
+	Live *Live
 	// Timeout bounds a handshake; zero is DefaultTimeout.
 	Timeout time.Duration
 	// Now is the clock for validity; nil is time.Now.

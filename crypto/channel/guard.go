@@ -27,8 +27,11 @@ func guard(ctx context.Context, limit time.Duration, raw, inner net.Conn, handsh
 	if !stop() && err == nil {
 		err = fmt.Errorf("%w: %w", ErrHandshake, context.Cause(ctx))
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = inner.SetDeadline(time.Time{})
 	}
-	return c, inner.SetDeadline(time.Time{})
+	if err != nil && c != nil {
+		_ = c.Close() // also forgets it in Live
+	}
+	return c, err
 }

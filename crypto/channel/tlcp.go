@@ -39,7 +39,10 @@ func (t *tlcpTransport) Client(ctx context.Context, conn net.Conn, self Identity
 			return nil, err
 		}
 		peer, err := b.client(self, peerDomain, protocol)
-		return &Conn{Conn: inner, Local: self, Peer: peer, Protocol: protocol}, err
+		if err != nil {
+			return nil, err
+		}
+		return t.newConn(inner, self, peer)
 	})
 }
 
@@ -67,7 +70,10 @@ func (t *tlcpTransport) Server(ctx context.Context, conn net.Conn) (*Conn, error
 			return nil, err
 		}
 		peer, err := b.server(self, h.protocols[0])
-		return &Conn{Conn: inner, Local: self, Peer: peer, Protocol: h.protocols[0]}, err
+		if err != nil {
+			return nil, err
+		}
+		return t.newConn(inner, self, peer)
 	})
 }
 

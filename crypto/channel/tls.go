@@ -49,7 +49,10 @@ func (t *tlsTransport) Client(ctx context.Context, conn net.Conn, self Identity,
 			return nil, err
 		}
 		peer, err := b.client(self, peerDomain, protocol)
-		return &Conn{Conn: inner, Local: self, Peer: peer, Protocol: protocol}, err
+		if err != nil {
+			return nil, err
+		}
+		return t.newConn(inner, self, peer)
 	})
 }
 
@@ -71,9 +74,11 @@ func (t *tlsTransport) Server(ctx context.Context, conn net.Conn) (*Conn, error)
 		if err != nil {
 			return nil, err
 		}
-		protocol := inner.ConnectionState().NegotiatedProtocol
-		peer, err := b.server(self, protocol)
-		return &Conn{Conn: inner, Local: self, Peer: peer, Protocol: protocol}, err
+		peer, err := b.server(self, inner.ConnectionState().NegotiatedProtocol)
+		if err != nil {
+			return nil, err
+		}
+		return t.newConn(inner, self, peer)
 	})
 }
 
