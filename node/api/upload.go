@@ -129,14 +129,14 @@ func (u *upload) take(p []byte, i int) (int, error) {
 	return n, nil
 }
 
-// atEnd fails when the stream goes on with file i, or with one that the header
-// does not list.
+// atEnd fails when the stream goes on with file i or one before it, or with one
+// that the header does not list.
 func (u *upload) atEnd(i int) error {
 	if err := u.hold(); err != nil {
 		return err
 	}
-	if !u.ended && u.file == i {
-		return u.tooLong(i, int64(len(u.piece)))
+	if !u.ended && u.file <= i {
+		return u.tooLong(u.file, int64(len(u.piece)))
 	}
 	return nil
 }
