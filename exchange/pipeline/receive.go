@@ -1,0 +1,180 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/yizhan-exchange/yizhan/crypto"
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/delivery"
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+)
+
+const (
+	opReceive      = "pipeline.receive"
+	maxReceiveSize = 384 << 10 // bytes of messages in one command
+)
+
+// Receive implements delivery.Station: it verifies and judges each message,
+// then commits them with the cursor. A statement of directory or policy is
+// committed before what follows it is judged.
+func (d *Domain) Receive(ctx context.Context, s delivery.Session, rows []delivery.Row) error {
+	for len(rows) > 0 {
+		n, err := d.receiveSome(ctx, s, rows)
+		if err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// receiveSome commits a prefix of rows in one command.
+func (d *Domain) receiveSome(ctx context.Context, s delivery.Session, rows []delivery.Row) (n int, err error) {
+	_, err = d.propose(ctx, opReceive, func() (ledger.Command, error) {
+		f, err := d.federation()
+		if err != nil {
+			return ledger.Command{}, err
+		}
+		cmd := ledger.Command{Revisions: f.revisions, Receive: &ledger.Receive{Peer: s.Peer, Epoch: s.PeerEpoch, Term: s.Term}}
+		size := 0
+		for n = 0; n < len(rows); {
+			if size += len(rows[n].Message); n > 0 && size > maxReceiveSize {
+				break
+			}
+			row, statement, err := d.prepare(ctx, f, s.Peer, rows[n])
+			if err != nil {
+				return cmd, err
+			}
+			cmd.Receive.Rows = append(cmd.Receive.Rows, row)
+			n++
+			if statement {
+				break
+			}
+		}
+		return cmd, nil
+	})
+	return n, err
+}
+
+// prepare verifies one message and signs what will be needed to apply it. What
+// does not verify is quarantined; what cannot be judged now is an error.
+func (d *Domain) prepare(ctx context.Context, f *federation, peer exchange.Domain, in delivery.Row) (row ledger.ReceivedRow, statement bool, err error) {
+	row = ledger.ReceivedRow{Class: in.Class, Sequence: in.Sequence, Message: in.Message}
+	msg, err := exchange.Decode[exchange.Message](in.Message)
+	if err != nil || !msg.Valid() {
+		row.Quarantine = "the message cannot be read"
+		return row, false, nil
+	}
+	switch {
+	case msg.Envelope != nil:
+		err = d.prepareEnvelope(ctx, f, peer, msg.Envelope, &row)
+	case msg.Receipt != nil:
+		err = d.verifyReceipt(f, *msg.Receipt)
+	case msg.Notice != nil:
+		row.Receipts, err = d.prepareNotice(f, *msg.Notice)
+	default:
+		statement = true
+		err = d.verifyStatement(f, &msg)
+	}
+	if err != nil && quarantines(err) {
+		d.Logger.Warn("message quarantined", "peer", peer, "class", in.Class, "sequence", in.Sequence, "err", err)
+		row.Quarantine, row.Receipts, row.Decision, err = err.Error(), nil, nil, nil
+	}
+	return row, statement, err
+}
+
+// quarantines tells a message that is wrong from a moment that is: what is
+// unavailable now is tried again with the whole session.
+func quarantines(err error) bool {
+	switch exchange.CodeOf(err) {
+	case exchange.Corrupt, exchange.Invalid, exchange.Denied, exchange.Conflict, exchange.NotFound:
+		return true
+	}
+	return false
+}
+
+func corrupt(format string, args ...any) error {
+	return exchange.Errorf(exchange.Corrupt, opReceive, format, args...)
+}
+
+// verifyStatement checks a directory, units or policy statement against what
+// is already believed.
+func (d *Domain) verifyStatement(f *federation, msg *exchange.Message) error {
+	now := d.Clock()
+	switch {
+	case msg.Directory != nil:
+		if _, err := f.book.With(*msg.Directory, now); err != nil {
+			return corrupt("directory statement: %w", err)
+		}
+	case msg.Units != nil:
+		if _, err := f.book.WithUnits(*msg.Units, now); err != nil {
+			return corrupt("units statement: %w", err)
+		}
+	case msg.Policy != nil:
+		return d.verifyPolicy(f, *msg.Policy)
+	}
+	return nil
+}
+
+// verifyReceipt checks that a receipt is by a domain on the road of the
+// deliveries it speaks of, and that it says only what that domain can know.
+func (d *Domain) verifyReceipt(f *federation, s crypto.Signed) error {
+	r, err := ledger.DecodeReceipt(s)
+	if err != nil {
+		return corrupt("receipt: %w", err)
+	}
+	ex, err := d.stored(r.Exchange)
+	if err != nil {
+		return err
+	}
+	if ex.Digest != r.Manifest {
+		return corrupt("the receipt is for another manifest of %s", r.Exchange)
+	}
+	if err := d.receiptInPlace(f, &ex.M, &r); err != nil {
+		return err
+	}
+	if _, err := f.book.Verify(r.Domain, crypto.ContextReceipt, s, r.At); err != nil {
+		return corrupt("receipt of %s: %w", r.Domain, err)
+	}
+	return nil
+}
+
+func (d *Domain) stored(id exchange.ID) (ex ledger.Stored, err error) {
+	err = d.Log.View(func(r ledger.Reader) error {
+		var ok bool
+		if ex, ok, err = ledger.Find(r, id); err == nil && !ok {
+			err = exchange.Errorf(exchange.NotFound, opReceive, "exchange %s is not known here", id)
+		}
+		return err
+	})
+	return ex, err
+}
+
+// prepareNotice verifies a recall or an urge and states RECALLED for what may
+// still be withdrawn.
+func (d *Domain) prepareNotice(f *federation, s crypto.Signed) ([]crypto.Signed, error) {
+	n, err := ledger.DecodeNotice(s)
+	if err != nil {
+		return nil, corrupt("notice: %w", err)
+	}
+	ex, err := d.stored(n.Exchange)
+	if err != nil {
+		return nil, err
+	}
+	if ex.Digest != n.Manifest || n.From != ex.M.From || !ascending(n.Deliveries, len(ex.M.To)) {
+		return nil, corrupt("the notice is not about the exchange it names")
+	}
+	if _, err := f.book.Verify(ex.M.From.Domain(), exchange.ContextNotice, s, n.At); err != nil {
+		return nil, corrupt("notice of %s: %w", ex.M.From.Domain(), err)
+	}
+	return d.recallReceipts(&ex.M, ex.Digest, &n)
+}
+
+func ascending(list []uint16, n int) bool {
+	for k, i := range list {
+		if int(i) >= n || k > 0 && i <= list[k-1] {
+			return false
+		}
+	}
+	return len(list) > 0
+}
