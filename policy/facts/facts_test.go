@@ -68,7 +68,7 @@ func drawDomain(t *rapid.T) exchange.DomainInfo {
 	d := rapid.SampledFrom([]exchange.Domain{"000000", "320000", "320500", "320582", "320102"}).Draw(t, "domain")
 	return exchange.DomainInfo{
 		Domain: d, Parent: tree[d],
-		Level:  exchange.Level(rapid.IntRange(0, 5).Draw(t, "level")), Ceiling: exchange.Grade(rapid.IntRange(0, 3).Draw(t, "ceiling")),
+		Level: exchange.Level(rapid.IntRange(0, 5).Draw(t, "level")), Ceiling: exchange.Grade(rapid.IntRange(0, 3).Draw(t, "ceiling")),
 	}
 }
 

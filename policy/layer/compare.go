@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -88,18 +87,7 @@ func (a *analysis) truth(e env, t *ast.Term) {
 
 var orders = []string{"lt", "lte", "gt", "gte"}
 
-// textual are the functions that take nothing but text. Given a number they
-// fail, but OPA's rule index may pass over a rule that begins with one before
-// it can fail, and its deny with it; so this is settled beforehand.
-var textual = []string{
-	"startswith", "endswith", "contains", "indexof", "lower", "upper",
-	"trim", "trim_space", "trim_prefix", "trim_suffix",
-}
-
-// collections are the functions that take a list, a set or an object; count
-// takes text too.
-var collections = []string{"count", "sum", "max", "min"}
-
+// call checks the operands of one call.
 func (a *analysis) call(e env, c []*ast.Term) {
 	switch {
 	case isOperator(c[0], textual...):
@@ -122,50 +110,6 @@ func (a *analysis) call(e env, c []*ast.Term) {
 	case isOperator(c[0], "internal.member_2", "internal.member_3"):
 		a.membership(e, left, right)
 	}
-}
-
-// operand demands one of the types, where the type is known.
-func (a *analysis) operand(e env, t *ast.Term, types ...string) {
-	kind := scalar(t)
-	if n, _ := e.node(t); n != nil {
-		kind = n.Type
-	} else if kind == "" {
-		kind = a.dataType(t)
-	}
-	if kind != "" && !slices.Contains(types, kind) {
-		a.add(where(t.Location), "compare.type", t.String()+" is a "+kind+", which the function does not take", t.String()+" 的类型不适用于该函数")
-	}
-}
-
-// dataType names the type of a value of the bundle's data that is addressed by
-// fixed keys, "" for anything else.
-func (a *analysis) dataType(t *ast.Term) string {
-	ref, ok := t.Value.(ast.Ref)
-	if !ok || ref[0].Value.Compare(ast.DefaultRootDocument.Value) != 0 {
-		return ""
-	}
-	var v any = a.data
-	for _, key := range ref[1:] {
-		name, isText := key.Value.(ast.String)
-		object, isObject := v.(map[string]any)
-		if !isText || !isObject {
-			return ""
-		}
-		v = object[string(name)]
-	}
-	switch v.(type) {
-	case string:
-		return "string"
-	case json.Number:
-		return "number"
-	case bool:
-		return "boolean"
-	case []any:
-		return "array"
-	case map[string]any:
-		return "object"
-	}
-	return ""
 }
 
 // order demands numbers on both sides. "10" < "9", and text is never less than
@@ -252,49 +196,4 @@ func scalar(t *ast.Term) string {
 		return "null"
 	}
 	return ""
-}
-
-// knownNames collects every key that an object could have: those of the input,
-// of the data and of object literals in the rules.
-func knownNames(s *source) map[string]bool {
-	names := map[string]bool{}
-	schemaNames(facts.Schema, names)
-	dataNames(s.data, names)
-	for i := range s.modules {
-		ast.WalkTerms(s.modules[i].Module, func(t *ast.Term) bool {
-			if o, ok := t.Value.(ast.Object); ok {
-				o.Foreach(func(k, _ *ast.Term) {
-					if key, ok := k.Value.(ast.String); ok {
-						names[string(key)] = true
-					}
-				})
-			}
-			return false
-		})
-	}
-	return names
-}
-
-func schemaNames(n *facts.Node, names map[string]bool) {
-	for k, f := range n.Fields {
-		names[k] = true
-		schemaNames(f, names)
-	}
-	if n.Items != nil {
-		schemaNames(n.Items, names)
-	}
-}
-
-func dataNames(v any, names map[string]bool) {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, x := range v {
-			names[k] = true
-			dataNames(x, names)
-		}
-	case []any:
-		for _, x := range v {
-			dataNames(x, names)
-		}
-	}
 }

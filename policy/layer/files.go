@@ -19,6 +19,7 @@ const (
 	MaxFile  = 256 << 10 // bytes
 	MaxTotal = 1 << 20   // bytes, all files together
 	MaxDepth = 40        // nested brackets in a module or data file
+	maxVisit = 4096      // files and directories looked at, policy or not
 )
 
 // LoadDir reads the policy files below fsys, ordered by path: *.rego modules,
@@ -27,10 +28,13 @@ const (
 func LoadDir(fsys fs.FS) ([]exchange.PolicyFile, error) {
 	const op = "policy.load"
 	var out []exchange.PolicyFile
-	total := 0
+	total, visited := 0, 0
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return exchange.Errorf(exchange.Invalid, op, "reading %s: %w", name, err)
+		}
+		if visited++; visited > maxVisit {
+			return exchange.Errorf(exchange.Invalid, op, "the directory has more than %d entries", maxVisit)
 		}
 		if hidden(name) && d.IsDir() {
 			return fs.SkipDir
