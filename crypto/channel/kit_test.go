@@ -91,7 +91,7 @@ func (w *world) replica(domain, name string) channel.Identity {
 // options are those of a node that hosts the given identities.
 func (w *world) options(hosted ...channel.Identity) channel.Options {
 	return channel.Options{
-		Provider: w.provider, Trust: w.verifier, Timeout: 5 * time.Second,
+		Provider: w.provider, Trust: w.verifier, Timeout: 20 * time.Second,
 		Host: func(domain, protocol string) (channel.Identity, bool) {
 			want := trust.RoleReplica
 			if protocol == channel.ProtocolLink {

@@ -19,8 +19,9 @@ type MuxOptions struct {
 	// MaxHandshakes bounds the handshakes in flight; zero is 128. One address
 	// gets at most half of them, so that it cannot keep the others out.
 	MaxHandshakes int
-	// OnError hears of every failed handshake, in the goroutine of that
-	// handshake; nil drops it. The error names classes and subjects, no secrets.
+	// OnError hears of every connection that came to nothing; nil drops it. It
+	// is called concurrently and must not block. The error names classes and
+	// subjects, no secrets.
 	OnError func(remote net.Addr, err error)
 }
 
