@@ -20,9 +20,12 @@ type agreement struct {
 	path         time.Duration // one way, as far as measured
 }
 
-// resync tells that the peer knew another numbering than the one in force.
+// resync tells that one end knew another numbering than the one in force. The
+// parent's greeting is made when its station has learned the child's, so only
+// the station there knows how often a child has begun anew.
 func (a *agreement) resync() bool {
-	return a.theirs.ReceiveEpoch != a.mine.SendEpoch && a.theirs.ReceiveEpoch != [16]byte{}
+	changed := func(known, now [16]byte) bool { return known != now && known != [16]byte{} }
+	return changed(a.theirs.ReceiveEpoch, a.mine.SendEpoch) || changed(a.mine.ReceiveEpoch, a.theirs.SendEpoch)
 }
 
 // dial greets as the child: Hello, Welcome, then the station opens. A station

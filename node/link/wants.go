@@ -114,7 +114,9 @@ func (w *wants) rejected(d crypto.Digest, all bool, now time.Time) {
 	defer w.mu.Unlock()
 	delete(w.inFlight, d)
 	if all {
-		w.pause = w.pause.again(now)
+		if !now.Before(w.pause.until) { // those that were under way count once
+			w.pause = w.pause.again(now)
+		}
 		return
 	}
 	w.deferred[d] = w.deferred[d].again(now)
