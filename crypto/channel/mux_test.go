@@ -153,9 +153,11 @@ func TestACallKnowsItsPeer(t *testing.T) {
 		seen := make(chan channel.AuthInfo, 1)
 		server := grpc.NewServer(grpc.Creds(channel.Accepted()), grpc.UnaryInterceptor(
 			func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-				if info, ok := channel.InfoFromContext(ctx); ok {
-					seen <- info
+				info, _ := channel.InfoFromContext(ctx)
+				if p, ok := channel.PeerFromContext(ctx); !ok || p.Key != info.Peer.Key {
+					t.Error("the call has no peer")
 				}
+				seen <- info
 				return next(ctx, req)
 			}))
 		healthpb.RegisterHealthServer(server, health.NewServer())
