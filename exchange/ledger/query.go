@@ -227,3 +227,25 @@ func Links(r Reader) []exchange.Domain {
 	})
 	return out
 }
+
+// QueueDepth counts the rows queued for a peer, and tells since when the
+// oldest waits (zero: none does).
+func QueueDepth(r Reader, peer exchange.Domain) (queued uint64, oldest exchange.Time, err error) {
+	link, _, err := LinkOf(r, peer)
+	if err != nil {
+		return 0, 0, err
+	}
+	for class := range exchange.Class(exchange.ClassCount) {
+		queued += max(link.SendNext[class], 1) - 1 - link.Acked[class]
+		err = QueueRows(r, peer, class, link.Acked[class], func(_ uint64, row QueueRow) bool {
+			if oldest == 0 || row.At < oldest {
+				oldest = row.At
+			}
+			return false
+		})
+		if err != nil {
+			return queued, oldest, err
+		}
+	}
+	return queued, oldest, nil
+}

@@ -1,0 +1,185 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/yizhan-exchange/yizhan/crypto/channel"
+	"github.com/yizhan-exchange/yizhan/crypto/trust"
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/form"
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/exchange/pipeline"
+	"github.com/yizhan-exchange/yizhan/node/config"
+	"github.com/yizhan-exchange/yizhan/node/content"
+	"github.com/yizhan-exchange/yizhan/node/link"
+	"github.com/yizhan-exchange/yizhan/node/raftnode"
+	"github.com/yizhan-exchange/yizhan/node/replica"
+	"github.com/yizhan-exchange/yizhan/node/store"
+	"github.com/yizhan-exchange/yizhan/policy"
+)
+
+// hosted is one domain's replica in this process.
+type hosted struct {
+	config  *config.Domain
+	node    *Node
+	vault   *trust.Store
+	anchor  trust.Anchor
+	store   *store.Store
+	local   *content.Local
+	content *content.Replicated
+	peers   *replica.Peers
+	group   *raftnode.Group
+	domain  *pipeline.Domain
+	dialer  *link.Dialer
+	leading atomic.Bool // leads, is founded, and has forgotten what it cached
+}
+
+// open opens what is on disk: keys, ledger, content.
+func (n *Node) open(c *config.Domain) (h *hosted, err error) {
+	h = &hosted{config: c, node: n}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close(context.Background()))
+		}
+	}()
+	lock, err := c.Unlock.Lock()
+	if err != nil {
+		return h, err
+	}
+	if h.vault, err = trust.OpenStore(c.Keys, n.provider, n.options.Random, lock); err != nil {
+		return h, err
+	}
+	if h.vault.Domain() != string(c.Domain) {
+		return h, fmt.Errorf("the key store %s is of domain %s", c.Keys, h.vault.Domain())
+	}
+	if h.anchor, err = trust.LoadAnchor(c.Anchor); err != nil {
+		return h, err
+	}
+	if h.store, err = store.Open(n.dir(c, "state"), store.Options{Hash: n.provider.Sum}); err != nil {
+		return h, err
+	}
+	h.local, err = content.Open(n.dir(c, "content"), content.Options{Hash: n.provider.Sum, Reserve: uint64(c.Limits.FreeDisk)})
+	return h, err
+}
+
+func (n *Node) dir(c *config.Domain, part string) string {
+	return filepath.Join(n.config.Data, string(c.Domain), part)
+}
+
+// start joins the Raft group and builds the domain on top of it.
+func (h *hosted) start() (err error) {
+	n, c := h.node, h.config
+	log := n.log.With("domain", string(c.Domain))
+	conf := raftnode.Config{Domain: c.Domain, Replica: c.Replica, Dir: n.dir(c, "log"), Address: c.Address(), Stream: h.stream(),
+		Store: h.store, Applier: &ledger.Machine{Sum: n.provider.Sum}, Logger: log, Heartbeat: c.Heartbeat.Std()}
+	if c.Founds() {
+		for _, m := range c.Replicas {
+			conf.Bootstrap = append(conf.Bootstrap, raftnode.Server{Replica: m.Name, Address: m.Address})
+		}
+	}
+	if h.group, err = raftnode.Start(conf); err != nil {
+		return err
+	}
+	h.peers = replica.NewPeers(c.Domain, h.dialReplica)
+	h.content = &content.Replicated{Self: c.Replica, Local: h.local, Hash: n.provider.Sum, Peers: h.others, Configuration: h.configuration, Logger: log}
+	n.replicas.Host(c.Domain, c.Replica, h.group, h.local)
+	engine, err := policy.NewEngine(policy.Options{})
+	if err != nil {
+		return err
+	}
+	h.domain = pipeline.New(pipeline.Options{
+		Domain: c.Domain, Replica: c.Replica, Content: chunks{h.content},
+		Log:   &ledgerLog{router: &replica.Router{Self: c.Replica, Group: h.group, Client: h.peers.Client}, group: h.group, store: h.store},
+		Vault: h.vault, Provider: n.provider, Anchor: h.anchor, Engine: engine, Clock: n.options.Clock, Random: n.options.Random,
+		Limits: form.Limits{Recipients: c.Limits.Recipients, Files: c.Limits.Files, Content: int64(c.Limits.Content)},
+		Expiry: c.Limits.Expiry.Std(), Version: n.options.Version, Logger: log,
+	})
+	return nil
+}
+
+// configuration is the membership that proofs of kept content are made under.
+func (h *hosted) configuration() (c ledger.Configuration) {
+	err := h.store.View(func(r ledger.Reader) (err error) {
+		c, err = ledger.ConfigurationOf(r)
+		return err
+	})
+	if err != nil {
+		h.node.log.Error("the configuration cannot be read", "domain", h.config.Domain, "err", err)
+	}
+	return c
+}
+
+// others lists the other replicas of the domain, as content peers.
+func (h *hosted) others() []content.Peer {
+	var out []content.Peer
+	c := h.configuration()
+	for _, r := range append(append([]exchange.Replica(nil), c.Voters...), c.Others...) {
+		if r == h.config.Replica {
+			continue
+		}
+		if p, err := h.peers.Client(r); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// address returns where a replica's peer listener is: as the log has it, or as
+// configured before there is one.
+func (h *hosted) address(r exchange.Replica) (string, bool) {
+	if h.group != nil {
+		for _, m := range h.group.Status().Members {
+			if m.Replica == r {
+				return m.Address, true
+			}
+		}
+	}
+	for _, m := range h.config.Replicas {
+		if m.Name == r {
+			return m.Address, true
+		}
+	}
+	return "", false
+}
+
+// identity returns the certificates that this node shows for the domain: the
+// domain's own pair on a link, the replica's elsewhere.
+func (h *hosted) identity(protocol string) (channel.Identity, error) {
+	keys, pair, err := h.vault.ReplicaIdentity(string(h.config.Replica))
+	if protocol == channel.ProtocolLink {
+		keys, pair, err = h.vault.DomainIdentity()
+	}
+	if err != nil {
+		return channel.Identity{}, err
+	}
+	return channel.NewIdentity(keys, pair, h.incarnation()), nil
+}
+
+func (h *hosted) incarnation() uint64 {
+	var self ledger.Self
+	if err := h.store.View(func(r ledger.Reader) (err error) {
+		self, _, err = ledger.SelfOf(r)
+		return err
+	}); err != nil {
+		return 0
+	}
+	return self.Incarnation
+}
+
+func (h *hosted) close(ctx context.Context) error {
+	var errs []error
+	if h.group != nil {
+		errs = append(errs, h.group.Close(ctx))
+	}
+	if h.peers != nil {
+		errs = append(errs, h.peers.Close())
+	}
+	if h.store != nil {
+		errs = append(errs, h.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,166 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/yizhan-exchange/yizhan/crypto/channel"
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/config"
+	"github.com/yizhan-exchange/yizhan/node/founding"
+	"github.com/yizhan-exchange/yizhan/node/link"
+)
+
+// startLeading prepares what only a leader does: founding the domain, and the
+// link to the superior.
+func (n *Node) startLeading() error {
+	for _, d := range n.order {
+		h := n.hosted[d]
+		if err := h.openLink(); err != nil {
+			return fmt.Errorf("domain %s: %w", d, err)
+		}
+		n.spawn("leading "+string(d), func() error { h.group.WhileLeader(n.ctx, h.lead); return nil })
+		n.spawn("directory "+string(d), func() error { h.recheck(); return nil })
+		n.spawn("group "+string(d), h.watchGroup)
+	}
+	return nil
+}
+
+// watchGroup notices a group that stopped rather than diverge. The node stays,
+// for it may host others.
+func (h *hosted) watchGroup() error {
+	select {
+	case <-h.node.ctx.Done():
+	case <-h.group.Done():
+		h.node.log.Error("the replica has stopped", "domain", h.config.Domain, "err", h.group.StoppedErr())
+	}
+	return nil
+}
+
+// lead runs while this replica leads its domain.
+func (h *hosted) lead(ctx context.Context, term uint64) {
+	log := h.node.log.With("domain", h.config.Domain, "term", term)
+	for {
+		err := h.found(ctx)
+		if err == nil {
+			break
+		}
+		log.Error("the domain cannot be founded", "err", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
+	}
+	h.domain.Lead()
+	h.leading.Store(true)
+	log.Info("leading")
+	defer h.unlead()
+	if h.dialer != nil {
+		h.dialer.Run(ctx)
+		return
+	}
+	<-ctx.Done()
+}
+
+func (h *hosted) unlead() {
+	h.leading.Store(false)
+	if h.node.linkEnd != nil {
+		h.node.linkEnd.Release(h.config.Domain)
+	}
+}
+
+// found proposes the founding of a domain that has no ledger yet. The epoch is
+// drawn here, so that numbering of an earlier life is never continued.
+func (h *hosted) found(ctx context.Context) error {
+	var founded bool
+	err := h.store.View(func(r ledger.Reader) (err error) {
+		_, founded, err = ledger.SelfOf(r)
+		return err
+	})
+	if err != nil || founded || !h.config.Founds() {
+		return err
+	}
+	file, err := founding.Load(h.config.Founding)
+	if err != nil {
+		return err
+	}
+	b := file.Bootstrap()
+	if b.Self.Domain != h.config.Domain {
+		return fmt.Errorf("the founding file %s is of domain %s", h.config.Founding, b.Self.Domain)
+	}
+	if _, err := io.ReadFull(h.node.options.Random, b.Self.Epoch[:]); err != nil {
+		return err
+	}
+	raw, err := h.group.Propose(ctx, exchange.Encode(ledger.Command{Time: h.node.options.Clock(), Bootstrap: &b}))
+	if err != nil {
+		return err
+	}
+	res, err := exchange.Decode[ledger.Result](raw)
+	if err != nil || res.Code == exchange.Conflict { // founded by the leader before
+		return err
+	}
+	return res.Err("node.found")
+}
+
+// openLink prepares the link to the superior; it is dialled while leading.
+func (h *hosted) openLink() (err error) {
+	s := h.config.Superior
+	if s == nil {
+		return nil
+	}
+	t, err := h.node.transport(s.Channel)
+	if err != nil {
+		return err
+	}
+	o := link.Options{Log: h.node.log, Retry: link.Retry{Base: s.Retry.First.Std(), Ceiling: s.Retry.Ceiling.Std()}}
+	if len(s.Bandwidth) > 0 {
+		b, err := link.NewBandwidth(windows(s.Bandwidth), nil)
+		if err != nil {
+			return err
+		}
+		o.Limit = b.Delay
+	}
+	h.dialer, err = link.NewDialer(link.DialerConfig{Self: h.config.Domain, Peer: s.Domain, Endpoints: s.Endpoints, Station: h.domain, Options: o,
+		Dial: func(_ context.Context, endpoint string) (*grpc.ClientConn, error) {
+			creds := channel.RotatingCredentials(t, func() (channel.Identity, error) { return h.identity(channel.ProtocolLink) }, string(s.Domain), channel.ProtocolLink)
+			return grpc.NewClient("passthrough:///"+endpoint, append(link.DialOptions(), grpc.WithTransportCredentials(creds))...)
+		}})
+	return err
+}
+
+func windows(in []config.Window) []link.BandwidthWindow {
+	var out []link.BandwidthWindow
+	for _, w := range in {
+		out = append(out, link.BandwidthWindow{FromHour: w.From, ToHour: w.To, BytesPerSecond: int64(w.BytesPerSecond)})
+	}
+	return out
+}
+
+// recheck asks again about open connections whenever the directory changed.
+func (h *hosted) recheck() {
+	var seen uint64
+	for {
+		changed := h.store.Watch()
+		var self ledger.Self
+		if err := h.store.View(func(r ledger.Reader) (err error) { self, _, err = ledger.SelfOf(r); return err }); err != nil {
+			return // the store is closed
+		}
+		if now := self.Revisions.Directory; now != seen {
+			seen = now
+			if closed := h.node.live.Recheck(h.node.authorize); closed > 0 {
+				h.node.log.Warn("connections closed after a change of the directory", "domain", h.config.Domain, "closed", closed)
+			}
+		}
+		select {
+		case <-changed:
+		case <-h.node.ctx.Done():
+			return
+		}
+	}
+}
