@@ -97,11 +97,12 @@ func BenchmarkMessages(b *testing.B) {
 
 func BenchmarkRoundTrip(b *testing.B) {
 	msg := make([]byte, 4<<10)
-	w := newWorld(b, quick)
-	w.dialerDirect(b, quick)
 	arrived := make(chan struct{}, 1)
+	w := &world{up: newModel(county, 1), down: newModel(city, 1)}
 	w.up.onRow = func(delivery.Row) { arrived <- struct{}{} }
 	w.down.onRow = func(delivery.Row) { go w.down.queue(county, exchange.ClassControl, []byte("receipt")) }
+	w.start(b, quick)
+	w.dialerDirect(b, quick)
 	b.ResetTimer()
 	for range b.N {
 		w.up.queue(city, exchange.ClassOrdinary, msg)

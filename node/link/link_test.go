@@ -67,10 +67,12 @@ func TestRepeatedCutsLoseAndRepeatNothing(t *testing.T) {
 }
 
 func torment(t *testing.T, seed uint64) {
-	w := newWorld(t, quick)
+	noLeaks(t)
+	w := &world{up: newModel(county, 1), down: newModel(city, 1)}
 	for _, m := range []*model{w.up, w.down} {
 		m.fault, m.after = faults(seed, 40, exchange.Unavailable), faults(seed+1, 40, exchange.Unknown)
 	}
+	w.start(t, quick)
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	for i := range 60 {
 		for range rnd.IntN(20) {
