@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -98,6 +99,8 @@ func (c *collector) add(chain []crypto.Signed) {
 	}
 }
 
+// decode reads a statement that is in its one deterministic encoding, so that
+// no two readers understand it differently.
 func decode[T any](s crypto.Signed, context string) (T, error) {
 	body, ok := s.Body(context)
 	if !ok {
@@ -105,7 +108,7 @@ func decode[T any](s crypto.Signed, context string) (T, error) {
 		return zero, exchange.Errorf(exchange.Corrupt, "audit", "a statement is not of the kind %s", context)
 	}
 	v, err := exchange.Decode[T](body)
-	if err != nil {
+	if err != nil || !bytes.Equal(exchange.Encode(v), body) {
 		return v, exchange.Errorf(exchange.Corrupt, "audit", "a statement of the kind %s cannot be read", context)
 	}
 	return v, nil

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -56,5 +58,6 @@ func decodeIndex(b []byte) (x index, ok bool) {
 	}
 	_, err := d.Token()
 	_, known := ParseContent(string(x.Content))
-	return x, err == io.EOF && known && x.Content != "" && x.Format == Format
+	sorted := slices.IsSortedFunc(x.Entries, func(a, b indexEntry) int { return strings.Compare(a.Name, b.Name) })
+	return x, err == io.EOF && known && x.Content != "" && x.Format == Format && sorted
 }

@@ -115,10 +115,11 @@ func wellFormed(r *exchange.Receipt) bool {
 // receipt with an unrevoked key that names it, or names one that does. A digest
 // inside a signed receipt proves that what it is of was there before.
 func (v *verifier) coveredFor(d exchange.Domain) directory.Covered {
-	var earliest map[crypto.Digest]exchange.Time
 	return func(statement crypto.Digest) (exchange.Time, bool) {
-		if earliest == nil { // asked only when a key on the way is revoked
+		earliest, done := v.vouched[d]
+		if !done { // asked only when a key on the way is revoked
 			earliest = v.coverage(d)
+			v.vouched[d] = earliest
 		}
 		at, ok := earliest[statement]
 		if v.Covered != nil {
@@ -130,6 +131,9 @@ func (v *verifier) coveredFor(d exchange.Domain) directory.Covered {
 	}
 }
 
+// deepest bounds the superiors of a domain and the custody of a road.
+const deepest = 16
+
 func (v *verifier) coverage(except exchange.Domain) map[crypto.Digest]exchange.Time {
 	out := map[crypto.Digest]exchange.Time{}
 	note := func(d crypto.Digest, at exchange.Time) {
@@ -137,19 +141,30 @@ func (v *verifier) coverage(except exchange.Domain) map[crypto.Digest]exchange.T
 			out[d] = at
 		}
 	}
-	for _, w := range v.receipts {
+	for _, w := range v.witnesses() {
 		if w.Domain == except {
 			continue
 		}
-		if _, err := v.book.Verify(w.Domain, crypto.ContextReceipt, w.signed, w.At); err != nil {
-			continue
-		}
-		for r, n := w, 0; r != nil && n < len(v.receipts); r, n = v.byDigest[r.Prev], n+1 {
+		for r, n := w, 0; r != nil && n < 2*deepest; r, n = v.byDigest[r.Prev], n+1 {
 			note(r.Manifest, w.At)
 			note(r.Prev, w.At)
 		}
 	}
 	return out
+}
+
+// witnesses lists the receipts whose own keys are not in doubt.
+func (v *verifier) witnesses() []*receipt {
+	if v.vouching != nil {
+		return v.vouching
+	}
+	v.vouching = []*receipt{}
+	for _, r := range v.receipts {
+		if _, err := v.book.Verify(r.Domain, crypto.ContextReceipt, r.signed, r.At); err == nil {
+			v.vouching = append(v.vouching, r)
+		}
+	}
+	return v.vouching
 }
 
 // damaged reports whether the file holds a receipt that is not sound, so that

@@ -45,7 +45,6 @@ func (v *verifier) path(from, to exchange.Domain) []exchange.Domain {
 // ancestry is a domain and its superiors as stated for the day of the manifest,
 // nearest first. It ends early where a statement is missing.
 func (v *verifier) ancestry(d exchange.Domain) []exchange.Domain {
-	const deepest = 16
 	var out []exchange.Domain
 	for len(out) < deepest {
 		info, ok := v.book.DomainAt(d, v.manifest.Created, v.Covered)

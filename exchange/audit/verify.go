@@ -41,6 +41,7 @@ func Verify(r io.ReaderAt, size int64, anchor trust.Anchor, o Options) (*Report,
 	v := &verifier{
 		Options: o, report: &Report{Root: exchange.Domain(anchor.Root)},
 		bad: map[string]bool{}, failed: map[*Class]int{}, odd: map[string]string{}, byDigest: map[crypto.Digest]*receipt{},
+		vouched: map[exchange.Domain]map[crypto.Digest]exchange.Time{},
 	}
 	var err error
 	if v.Provider, err = providerOr(o.Provider); err != nil {
@@ -81,6 +82,8 @@ type verifier struct {
 	digest   crypto.Digest        // of the manifest's signed bytes
 	receipts []*receipt
 	byDigest map[crypto.Digest]*receipt
+	vouching []*receipt // signed with unrevoked keys; filled when a key is revoked
+	vouched  map[exchange.Domain]map[crypto.Digest]exchange.Time
 }
 
 // index reads index.json and compares the names it lists with those there are.
@@ -157,7 +160,7 @@ func (v *verifier) entry(name string, buf []byte) ([]byte, bool) {
 func (v *verifier) asIndexed(name string, data []byte) bool {
 	i, ok := slices.BinarySearchFunc(v.table.Entries, name, func(e indexEntry, n string) int { return strings.Compare(e.Name, n) })
 	if !ok {
-		return !slices.ContainsFunc(v.table.Entries, func(e indexEntry) bool { return e.Name == name })
+		return true // reported as unexpected
 	}
 	e := v.table.Entries[i]
 	return e.Size == int64(len(data)) && e.SM3 == v.Provider.Sum(data).String()

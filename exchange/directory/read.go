@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"bytes"
+
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
@@ -16,12 +18,19 @@ func (b *Book) read(s crypto.Signed) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := exchange.Decode[exchange.Directory](body)
-	if err != nil {
+	d, ok := decode[exchange.Directory](body)
+	if !ok {
 		return nil, fail(ErrMalformed, "the directory statement cannot be read; ask its issuer to send it again")
 	}
 	st := &statement{Directory: d, signed: s, digest: b.provider.Sum(s.Bytes)}
 	return st, st.check()
+}
+
+// decode reads a body that is in its one deterministic encoding, so that no two
+// readers understand it differently.
+func decode[T any](body []byte) (T, bool) {
+	v, err := exchange.Decode[T](body)
+	return v, err == nil && bytes.Equal(exchange.Encode(v), body)
 }
 
 func bodyOf(s crypto.Signed, context string) ([]byte, error) {

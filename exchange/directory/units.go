@@ -47,8 +47,8 @@ func (b *Book) readUnits(s crypto.Signed) (*unitStatement, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := exchange.Decode[exchange.Units](body)
-	if err != nil {
+	v, ok := decode[exchange.Units](body)
+	if !ok {
 		return nil, fail(ErrMalformed, "the statement of units cannot be read; ask its domain to send it again")
 	}
 	if !v.Domain.Valid() || !numbered(v.Number, v.Prev) {

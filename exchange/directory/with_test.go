@@ -240,3 +240,17 @@ func FuzzWith(f *testing.F) {
 		}
 	})
 }
+
+func TestAStatementHasOneEncoding(t *testing.T) {
+	f, b, d := draft(t)
+	d.Revoked = []exchange.Revocation{{Key: crypto.KeyID{7}, Since: now}}
+	body := exchange.Encode(d)
+	key := append([]byte{0x58, 32}, make([]byte, 32)...)
+	key[2] = 7
+	at := bytes.Index(body, key)
+	short := slices.Concat(body[:at], []byte{0x41, 7}, body[at+len(key):])
+	for _, odd := range [][]byte{short, append(bytes.Clone(body), 0)} {
+		_, err := b.With(must(crypto.Sign(f.Domains[dt.City].Sign, crypto.ContextDirectory, odd)), now)
+		wantClass(t, err, directory.ErrMalformed)
+	}
+}
