@@ -132,6 +132,9 @@ type OpenLink struct {
 	Directory   map[exchange.Domain]uint64 `cbor:"6,keyasint"`
 	Units       map[exchange.Domain]uint64 `cbor:"7,keyasint"`
 	Policy      map[exchange.Domain]uint64 `cbor:"8,keyasint"`
+	// ReceiveNext is, per class, the sequence of ours that the peer expects
+	// next: everything below is committed there.
+	ReceiveNext [exchange.ClassCount]uint64 `cbor:"9,keyasint"`
 }
 
 // Statement is a directory, units or policy statement of this domain.

@@ -59,7 +59,26 @@ func (t *txn) openLink(o *OpenLink) Result {
 	}
 	link.Incarnation, link.Term = o.Incarnation, o.Term
 	save(t, TableLink, []byte(o.Peer), link)
+	if res := t.greeted(o); res.Code != "" {
+		return res
+	}
 	t.inform(o)
+	return Result{}
+}
+
+// greeted takes what the peer expects next for an acknowledgement: the last
+// ones of an earlier session may not have been committed here.
+func (t *txn) greeted(o *OpenLink) Result {
+	if o.KnownEpoch != t.self.Epoch {
+		return Result{}
+	}
+	for class, next := range o.ReceiveNext {
+		if next > 1 {
+			if res := t.ack(&Ack{Peer: o.Peer, Class: exchange.Class(class), UpTo: next - 1}); res.Code != "" {
+				return res
+			}
+		}
+	}
 	return Result{}
 }
 

@@ -37,7 +37,7 @@ func (d *Domain) Greet(ctx context.Context, peer exchange.Domain) (delivery.Gree
 func (d *Domain) Open(ctx context.Context, peer exchange.Domain, theirs delivery.Greeting) (delivery.Session, error) {
 	_, err := d.propose(ctx, "pipeline.open-link", func() (ledger.Command, error) {
 		return ledger.Command{Open: &ledger.OpenLink{Peer: peer, Incarnation: theirs.Incarnation, Term: theirs.Term, Epoch: theirs.SendEpoch,
-			KnownEpoch: theirs.ReceiveEpoch, Directory: theirs.Directory, Units: theirs.Units, Policy: theirs.Policy}}, nil
+			KnownEpoch: theirs.ReceiveEpoch, Directory: theirs.Directory, Units: theirs.Units, Policy: theirs.Policy, ReceiveNext: theirs.ReceiveNext}}, nil
 	})
 	return delivery.Session{Peer: peer, Term: theirs.Term, PeerEpoch: theirs.SendEpoch}, err
 }
