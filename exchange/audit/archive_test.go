@@ -8,6 +8,7 @@ import (
 
 	"github.com/yizhan-exchange/yizhan/exchange/audit"
 	"github.com/yizhan-exchange/yizhan/exchange/directory"
+	dt "github.com/yizhan-exchange/yizhan/exchange/directory/directorytest"
 )
 
 type bookType = directory.Book
@@ -77,6 +78,23 @@ func TestABombIsNotRead(t *testing.T) {
 			r, err := x.verify(file, audit.Options{})
 			wantOnly(t, r, err, audit.ErrArchive, "file")
 		})
+	}
+}
+
+func TestTooManyEntriesAreNotRead(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b) // ZIP64, because of the number
+	for range 1 << 16 {
+		must(z.CreateRaw(&zip.FileHeader{Name: "manifest.bin"}))
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	x := submit(t, dt.Three(t))
+	r, err := x.verify(b.Bytes(), audit.Options{})
+	wantOnly(t, r, err, audit.ErrArchive, "file")
+	if !strings.Contains(err.Error(), "too many entries") {
+		t.Error(err)
 	}
 }
 

@@ -62,14 +62,14 @@ func (v *verifier) unexpected() {
 // chunk reads a sealed chunk into buf and compares its digest.
 func (v *verifier) chunk(p, c int, buf []byte) ([]byte, error) {
 	name := chunkName(p, c)
-	data, ok := v.entry(name, buf)
+	data, sum, ok := v.digested(name, buf)
 	switch {
 	case !ok:
 		if !v.bad[name] {
 			v.fail(ErrMissingContent, name, "第 %d 部分第 %d 块", "chunk %[2]d of part %[1]d is not in the file", p, c)
 		}
 		return nil, errAbsent
-	case v.Provider.Sum(data) != v.manifest.Parts[p].Chunks[c]:
+	case sum != v.manifest.Parts[p].Chunks[c]:
 		v.fail(ErrContent, name, "第 %d 部分第 %d 块", "chunk %[2]d of part %[1]d does not have the digest that the manifest signs", p, c)
 		return nil, errAltered
 	}

@@ -15,7 +15,9 @@ func (v *verifier) road() {
 	origin := v.manifest.From.Domain()
 	paths := make([][]exchange.Domain, len(v.manifest.To))
 	for i, to := range v.manifest.To {
-		if paths[i] = v.path(origin, to.Unit.Domain()); paths[i] == nil && !v.bad[string(to.Unit.Domain())] {
+		paths[i] = v.path(origin, to.Unit.Domain())
+		spoken := slices.ContainsFunc(v.receipts, func(r *receipt) bool { return r.genuine && r.Covers(uint16(i)) })
+		if paths[i] == nil && spoken && !v.bad[string(to.Unit.Domain())] {
 			class := ErrMissingDirectory
 			if v.keysUnsure() {
 				class = ErrUnproven

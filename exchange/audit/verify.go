@@ -141,29 +141,37 @@ func (v *verifier) stems(folder string) []string {
 
 // entry reads one entry and notes whether its checksum and digest hold.
 func (v *verifier) entry(name string, buf []byte) ([]byte, bool) {
+	data, _, ok := v.digested(name, buf)
+	return data, ok
+}
+
+// digested is entry with the SM3 digest of the bytes.
+func (v *verifier) digested(name string, buf []byte) (data []byte, sum crypto.Digest, ok bool) {
 	if v.archive.files[name] == nil {
-		return nil, false
+		return nil, sum, false
 	}
 	data, sound, err := v.archive.read(name, buf)
 	if err != nil {
 		v.fail(ErrArchive, stem(name), "%s", "%s cannot be read", name)
-		return nil, false
+		return nil, sum, false
 	}
+	sum = v.Provider.Sum(data)
 	if !sound {
 		v.odd[name] = "checksum"
-	} else if v.indexed && !v.asIndexed(name, data) {
+	} else if !v.asIndexed(name, len(data), sum) {
 		v.odd[name] = "digest in the index"
 	}
-	return data, true
+	return data, sum, true
 }
 
-func (v *verifier) asIndexed(name string, data []byte) bool {
+// asIndexed reports whether an entry is what the index says, if it says anything.
+func (v *verifier) asIndexed(name string, size int, sum crypto.Digest) bool {
 	i, ok := slices.BinarySearchFunc(v.table.Entries, name, func(e indexEntry, n string) int { return strings.Compare(e.Name, n) })
 	if !ok {
-		return true // reported as unexpected
+		return true // what is not listed is reported as unexpected
 	}
 	e := v.table.Entries[i]
-	return e.Size == int64(len(data)) && e.SM3 == v.Provider.Sum(data).String()
+	return e.Size == int64(size) && e.SM3 == sum.String()
 }
 
 // touched reports whether any entry of an object differs from the index.
