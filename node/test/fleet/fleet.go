@@ -1,0 +1,262 @@
+// Package fleet runs a whole federation as separate processes of the real
+// binary, for tests that kill them. Nothing in it is used by the product.
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/client"
+	"github.com/yizhan-exchange/yizhan/node/config"
+)
+
+// Fleet is one federation in a directory of its own.
+type Fleet struct {
+	Dir      string
+	t        testing.TB
+	mu       sync.Mutex
+	running  map[string]*process
+	configs  map[string]*config.Node
+	settings *client.Settings
+}
+
+type process struct {
+	cmd    *exec.Cmd
+	output *tail
+	ended  chan struct{}
+}
+
+var binary = sync.OnceValues(build)
+
+// build compiles the program once for all tests of a package.
+func build() (string, error) {
+	dir, err := os.MkdirTemp("", "yizhan-fleet-")
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, "yizhan")
+	cmd := exec.Command("go", "build", "-o", out, "github.com/yizhan-exchange/yizhan/node/cmd/yizhan")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the program: %w\n%s", err, b)
+	}
+	return out, nil
+}
+
+// New founds a federation with `yizhan init` and further arguments. Nothing
+// runs yet; everything is stopped when the test ends.
+func New(t testing.TB, args ...string) *Fleet {
+	t.Helper()
+	f := &Fleet{t: t, Dir: t.TempDir(), running: map[string]*process{}, configs: map[string]*config.Node{}}
+	f.Yizhan(append([]string{"init", "--dir", f.Dir}, args...)...)
+	files, _ := filepath.Glob(filepath.Join(f.Dir, "nodes", "*", "node.yaml"))
+	for _, file := range files {
+		c, err := config.Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.configs[c.Name] = c
+	}
+	var err error
+	if f.settings, err = client.LoadConfig(filepath.Join(f.Dir, "client.yaml")); err != nil || len(f.configs) == 0 {
+		t.Fatalf("%d processes, %v", len(f.configs), err)
+	}
+	t.Cleanup(f.stopAll)
+	return f
+}
+
+// Yizhan runs the program to its end and returns what it printed.
+func (f *Fleet) Yizhan(args ...string) string {
+	f.t.Helper()
+	bin, err := binary()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	out, err := exec.Command(bin, args...).CombinedOutput()
+	if err != nil {
+		f.t.Fatalf("yizhan %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// Names lists the processes, in no order.
+func (f *Fleet) Names() []string {
+	var out []string
+	for name := range f.configs {
+		out = append(out, name)
+	}
+	return out
+}
+
+// Config returns the configuration of a process. Changes count until Start.
+func (f *Fleet) Config(name string) *config.Node { return f.configs[name] }
+
+// StartAll starts every process and waits until the federation is ready.
+func (f *Fleet) StartAll() {
+	f.t.Helper()
+	for name := range f.configs {
+		f.Start(name)
+	}
+	f.WaitReady(time.Minute)
+}
+
+// Start starts one process.
+func (f *Fleet) Start(name string) {
+	f.t.Helper()
+	bin, err := binary()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(bin, "run", "--config", filepath.Join(f.Dir, "nodes", name, "node.yaml")), output: &tail{}, ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	f.mu.Lock()
+	f.running[name] = p
+	f.mu.Unlock()
+	go func() { _ = p.cmd.Wait(); close(p.ended) }()
+}
+
+// Kill ends a process as a crash does: SIGKILL, and nothing is said to anyone.
+func (f *Fleet) Kill(name string) { f.signal(name, syscall.SIGKILL) }
+
+// Stop ends a process as an administrator does.
+func (f *Fleet) Stop(name string) { f.signal(name, syscall.SIGTERM) }
+
+func (f *Fleet) signal(name string, s syscall.Signal) {
+	f.mu.Lock()
+	p := f.running[name]
+	delete(f.running, name)
+	f.mu.Unlock()
+	if p == nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(s)
+	select {
+	case <-p.ended:
+	case <-time.After(20 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	}
+}
+
+// Pid returns the process id of a running process.
+func (f *Fleet) Pid(name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p := f.running[name]; p != nil {
+		return p.cmd.Process.Pid
+	}
+	return 0
+}
+
+func (f *Fleet) stopAll() {
+	for name := range f.configs {
+		f.mu.Lock()
+		p := f.running[name]
+		f.mu.Unlock()
+		f.Kill(name)
+		if f.t.Failed() && p != nil {
+			f.t.Logf("last words of %s:\n%s", name, p.output)
+		}
+	}
+}
+
+// Client returns a client for an identity of client.yaml. It is closed when
+// the test ends.
+func (f *Fleet) Client(as string) *client.Client {
+	f.t.Helper()
+	conf, err := f.settings.Pick(as)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	c, err := client.Dial(conf)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// Domains lists the domains of the federation.
+func (f *Fleet) Domains() []exchange.Domain {
+	seen := map[exchange.Domain]bool{}
+	var out []exchange.Domain
+	for _, c := range f.configs {
+		for _, d := range c.Domains {
+			if !seen[d.Domain] {
+				seen[d.Domain] = true
+				out = append(out, d.Domain)
+			}
+		}
+	}
+	return out
+}
+
+// WaitReady waits until every domain can send to every other: it leads, knows
+// all units, and has its policy.
+func (f *Fleet) WaitReady(patience time.Duration) {
+	f.t.Helper()
+	deadline := time.Now().Add(patience)
+	units := 2 * len(f.Domains())
+	for _, d := range f.Domains() {
+		c := f.Client("wjw@" + string(d))
+		f.Eventually(time.Until(deadline), string(d)+" is ready", func(ctx context.Context) error {
+			known, err := c.Units(ctx, "", 0)
+			if err != nil {
+				return err
+			}
+			layers, err := c.PolicyStatus(ctx)
+			if err == nil && (len(known) < units || len(layers) == 0) {
+				err = fmt.Errorf("%d units, %d policy layers", len(known), len(layers))
+			}
+			return err
+		})
+	}
+}
+
+// Eventually tries until it holds, or fails the test.
+func (f *Fleet) Eventually(patience time.Duration, what string, try func(context.Context) error) {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		err := try(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			f.t.Fatalf("not after %v: %s: %v", patience, what, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// tail keeps the end of what a process prints.
+type tail struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.buf.Len() > 1<<16 {
+		t.buf.Next(t.buf.Len() - 1<<15)
+	}
+	return t.buf.Write(b)
+}
+
+func (t *tail) String() string { t.mu.Lock(); defer t.mu.Unlock(); return t.buf.String() }

@@ -1,0 +1,80 @@
+package fleet
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+)
+
+// Leader names the process that leads a domain now.
+func (f *Fleet) Leader(d exchange.Domain) string {
+	f.t.Helper()
+	name := ""
+	f.Eventually(30*time.Second, "a leader of "+string(d), func(ctx context.Context) error {
+		status, err := f.Status(ctx, d)
+		if err != nil {
+			return err
+		}
+		if name = f.processOf(d, status.Leader); name == "" || f.Pid(name) == 0 {
+			return fmt.Errorf("%s is said to lead", status.Leader)
+		}
+		return nil
+	})
+	return name
+}
+
+// Status asks any replica of a domain how it is, as its administrator.
+func (f *Fleet) Status(ctx context.Context, d exchange.Domain) (exchange.DomainStatus, error) {
+	all, err := f.Client(f.administrator(d)).ClusterStatus(ctx)
+	for _, s := range all {
+		if s.Domain == d {
+			return s, nil
+		}
+	}
+	return exchange.DomainStatus{}, fmt.Errorf("no status of %s: %w", d, err)
+}
+
+// administrator is the identity of the domain's system administrator.
+func (f *Fleet) administrator(d exchange.Domain) string {
+	for _, i := range f.settings.Identities {
+		if i.As.Domain() == d && strings.Contains(string(i.Person), "admin") {
+			return i.Name()
+		}
+	}
+	f.t.Fatalf("no administrator of %s in client.yaml", d)
+	return ""
+}
+
+func (f *Fleet) processOf(d exchange.Domain, r exchange.Replica) string {
+	for name, c := range f.configs {
+		for _, h := range c.Domains {
+			if h.Domain == d && h.Replica == r {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// AnonymousMemory returns RssAnon of a process in bytes (proc(5)): what it
+// holds itself, without mapped files.
+func (f *Fleet) AnonymousMemory(name string) int64 {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/status", f.Pid(name)))
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "RssAnon:"); ok {
+			kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}
