@@ -390,6 +390,23 @@ func TestARevokedKeyProvesWhatOthersSawBefore(t *testing.T) {
 	}
 }
 
+func TestEvidenceMadeAfterARevocationCarriesIt(t *testing.T) {
+	for minutes, class := range map[int]*audit.Class{10: nil, 0: audit.ErrRevoked} {
+		x := arrive(t)
+		x.lost(minutes)
+		file := x.export(t, audit.None)
+		if _, ok := unpack(t, file).data["directory/320500-2.bin"]; !ok {
+			t.Fatal("the revocation is not in the file")
+		}
+		r, err := x.verify(file, audit.Options{})
+		if class != nil {
+			wantFirst(t, r, err, class, "manifest")
+		} else if err != nil {
+			t.Errorf("%v\n%s", err, r.Text("en"))
+		}
+	}
+}
+
 func TestARevokedKeyDoesNotVouchForItself(t *testing.T) {
 	x := submit(t, dt.Three(t))
 	x.receipt(exchange.Accepted, dt.County, -1, 0, "", 0, 1)

@@ -83,13 +83,42 @@ func (b *Book) VerifyCovered(d exchange.Domain, context string, s crypto.Signed,
 }
 
 // Prove lists the statements that prove a key of a domain at that time, from
-// the root down: what evidence carries.
+// the root down, each once: what evidence carries. A key that was revoked since
+// is proved too, and then the statement in force that revokes it is in the list:
+// whether a signature stands all the same is for the reader to judge.
 func (b *Book) Prove(d exchange.Domain, id crypto.KeyID, at exchange.Time) ([]crypto.Signed, error) {
-	r, err := b.find(d, id, at, crypto.Digest{}, nil)
-	if err != nil {
+	var found *record
+	for _, r := range b.records[keyRef{d, id}] {
+		if r.covers(at) && (found == nil || b.stands(r, crypto.Digest{}, nil) == nil) {
+			found = r
+		}
+	}
+	if found == nil {
+		_, err := b.find(d, id, at, crypto.Digest{}, nil)
 		return nil, err
 	}
-	return chainOf(r), nil
+	out := chainOf(found)
+	for r := found; ; r = r.by.signer {
+		if _, ok := b.revoked[revokedRef{r.by.Issuer, r.key}]; ok {
+			last := b.latest(r.by.Issuer)
+			out = append(append(out, chainOf(last.signer)...), last.signed)
+		}
+		if r.by.signer.by == r.by {
+			return distinct(out), nil
+		}
+	}
+}
+
+// distinct drops repetitions and keeps the order.
+func distinct(list []crypto.Signed) (out []crypto.Signed) {
+	seen := map[string]bool{}
+	for _, s := range list {
+		if !seen[string(s.Bytes)] {
+			seen[string(s.Bytes)] = true
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // Chain lists the statements that prove a domain's present key, from the root
