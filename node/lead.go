@@ -86,15 +86,8 @@ func (h *hosted) found(ctx context.Context) error {
 	if err != nil || founded || !h.config.Founds() {
 		return err
 	}
-	file, err := founding.Load(h.config.Founding)
+	b, err := h.foundingCommand()
 	if err != nil {
-		return err
-	}
-	b := file.Bootstrap()
-	if b.Self.Domain != h.config.Domain {
-		return fmt.Errorf("the founding file %s is of domain %s", h.config.Founding, b.Self.Domain)
-	}
-	if _, err := io.ReadFull(h.node.options.Random, b.Self.Epoch[:]); err != nil {
 		return err
 	}
 	raw, err := h.group.Propose(ctx, exchange.Encode(ledger.Command{Time: h.node.options.Clock(), Bootstrap: &b}))
@@ -106,6 +99,26 @@ func (h *hosted) found(ctx context.Context) error {
 		return err
 	}
 	return res.Err("node.found")
+}
+
+// foundingCommand reads the founding file and verifies it with the anchor
+// alone.
+func (h *hosted) foundingCommand() (b ledger.Bootstrap, err error) {
+	file, err := founding.LoadFile(h.config.Founding)
+	if err != nil {
+		return b, err
+	}
+	if file.Domain() != h.config.Domain {
+		return b, fmt.Errorf("the founding file %s is of domain %s", h.config.Founding, file.Domain())
+	}
+	if _, err := file.Verify(h.node.provider, h.anchor, h.node.options.Clock()); err != nil {
+		return b, err
+	}
+	var epoch [16]byte
+	if _, err := io.ReadFull(h.node.options.Random, epoch[:]); err != nil {
+		return b, err
+	}
+	return file.Bootstrap(epoch), nil
 }
 
 // openLink prepares the link to the superior; it is dialled while leading.
