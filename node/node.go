@@ -160,13 +160,13 @@ func (n *Node) shutdown(ctx context.Context) error {
 			s.Stop()
 		}
 	}
+	for _, d := range n.order {
+		errs = append(errs, n.hosted[d].close(ctx))
+	}
 	for _, m := range []*channel.Mux{n.linkMux, n.peerMux} {
 		if m != nil {
 			errs = append(errs, m.Close())
 		}
-	}
-	for _, d := range n.order {
-		errs = append(errs, n.hosted[d].close(ctx))
 	}
 	n.tasks.Wait()
 	return errors.Join(errs...)

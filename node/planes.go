@@ -225,10 +225,10 @@ func (n *Node) backend(d exchange.Domain) (exchange.Service, bool) {
 }
 
 // Lookup implements auth.Tokens.
-func (n *Node) Lookup(_ context.Context, d exchange.Domain, token crypto.Digest) (exchange.Caller, bool, error) {
+func (n *Node) Lookup(ctx context.Context, d exchange.Domain, token crypto.Digest) (exchange.Caller, bool, error) {
 	h := n.hosted[d]
 	if h == nil {
 		return exchange.Caller{}, false, nil
 	}
-	return h.domain.Caller(token)
+	return h.domain.Caller(ctx, token)
 }

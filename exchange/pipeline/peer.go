@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
@@ -29,9 +31,25 @@ func (d *Domain) AllowPeer(peer exchange.Domain, key crypto.KeyID) error {
 }
 
 // Caller returns whom a token's digest belongs to. Suspended persons and units
-// are not found.
-func (d *Domain) Caller(token crypto.Digest) (c exchange.Caller, found bool, err error) {
+// are not found. A token that is not known here is looked for once more after
+// everything committed has been applied. Before the domain is founded nobody
+// can be told apart, and the code is Unavailable.
+func (d *Domain) Caller(ctx context.Context, token crypto.Digest) (exchange.Caller, bool, error) {
+	c, found, err := d.callerHere(token)
+	if err != nil || found {
+		return c, found, err
+	}
+	if err := d.Log.Current(ctx); err != nil {
+		return c, false, err
+	}
+	return d.callerHere(token)
+}
+
+func (d *Domain) callerHere(token crypto.Digest) (c exchange.Caller, found bool, err error) {
 	err = d.Log.View(func(r ledger.Reader) error {
+		if _, founded, err := ledger.SelfOf(r); err != nil || !founded {
+			return exchange.Errorf(exchange.Unavailable, "pipeline.caller", "the domain %s is not founded yet", d.Domain)
+		}
 		p, ok, err := ledger.PersonByToken(r, token)
 		if err != nil || !ok || p.Suspended {
 			return err

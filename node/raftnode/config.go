@@ -21,6 +21,7 @@ const (
 	maxQueue         = 4096     // commands that wait
 	inFlight         = 4        // entries proposed and not yet applied
 	logCache         = 512      // entries kept for followers that lag a little
+	segmentSize      = 16 << 20 // bytes of a file of the log, which are allocated at once
 
 	// maxAppend bounds the entries of one append to a follower, and so the
 	// memory of one request: 64 × 256 KiB.
@@ -68,6 +69,8 @@ type Config struct {
 	// zero.
 	SnapshotEntries, TrailingEntries uint64
 	SnapshotInterval                 time.Duration
+
+	segment int // bytes of a file of the log; tests make it small
 }
 
 func (c *Config) validate() error {
@@ -91,6 +94,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.SnapshotInterval, time.Minute)
 	setDefault(&c.SnapshotEntries, 8192)
 	setDefault(&c.TrailingEntries, 8192)
+	setDefault(&c.segment, segmentSize)
 }
 
 func setDefault[T comparable](v *T, to T) {

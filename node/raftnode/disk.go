@@ -23,13 +23,13 @@ type disk struct {
 // openDisk opens the write-ahead log with a meta database of our own:
 // wal.Close leaves its meta database open and locked, so the next open in this
 // process would hang.
-func openDisk(dir string, logger hclog.Logger) (*disk, error) {
+func openDisk(dir string, segment int, logger hclog.Logger) (*disk, error) {
 	dir = filepath.Join(dir, "log")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	d := &disk{meta: &metadb.BoltMetaDB{}}
-	w, err := wal.Open(dir, wal.WithMetaStore(d.meta), wal.WithLogger(logger))
+	w, err := wal.Open(dir, wal.WithMetaStore(d.meta), wal.WithLogger(logger), wal.WithSegmentSize(segment))
 	if err != nil {
 		return nil, errors.Join(err, d.meta.Close())
 	}

@@ -68,7 +68,7 @@ func Start(c Config) (*Group, error) {
 // down what it has when one fails.
 func (g *Group) open() (err error) {
 	logger := newBridge(g.log)
-	if g.disk, err = openDisk(g.config.Dir, logger); err != nil {
+	if g.disk, err = openDisk(g.config.Dir, g.config.segment, logger); err != nil {
 		return errors.Join(err, g.config.Stream.Close())
 	}
 	t := newTransport(g.config.Stream, g.config.Address, logger)

@@ -121,7 +121,7 @@ func TestTheCitysLeaderIsKilledWithFilingsInFlight(t *testing.T) {
 	if testing.Short() {
 		t.Skip("nine processes; left out of short runs")
 	}
-	f := fleet.New(t)
+	f := fleet.New(t, nil)
 	f.StartAll()
 	from, to := f.Client("wjw@320582"), f.Client("wjw@320500")
 	const filings = 500

@@ -17,6 +17,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client"
 	"github.com/yizhan-exchange/yizhan/node/config"
+	"github.com/yizhan-exchange/yizhan/node/founding"
 )
 
 // Fleet is one federation in a directory of its own.
@@ -52,26 +53,38 @@ func build() (string, error) {
 	return out, nil
 }
 
-// New founds a federation with `yizhan init` and further arguments. Nothing
+// New founds the sample federation, changed as wished, on free ports. Nothing
 // runs yet; everything is stopped when the test ends.
-func New(t testing.TB, args ...string) *Fleet {
+func New(t testing.TB, change func(*founding.Federation)) *Fleet {
 	t.Helper()
-	f := &Fleet{t: t, Dir: t.TempDir(), running: map[string]*process{}, configs: map[string]*config.Node{}}
-	f.Yizhan(append([]string{"init", "--dir", f.Dir}, args...)...)
-	files, _ := filepath.Glob(filepath.Join(f.Dir, "nodes", "*", "node.yaml"))
-	for _, file := range files {
-		c, err := config.Load(file)
-		if err != nil {
+	f := &Fleet{t: t, Dir: filepath.Join(t.TempDir(), "federation"), running: map[string]*process{}, configs: map[string]*config.Node{}}
+	declared := founding.Sample()
+	declared.BasePort = 0
+	if change != nil {
+		change(&declared)
+	}
+	trial, err := founding.Make(declared, f.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range trial.Nodes {
+		if f.configs[name], err = config.Load(trial.NodeConfig(name)); err != nil {
 			t.Fatal(err)
 		}
-		f.configs[c.Name] = c
 	}
-	var err error
-	if f.settings, err = client.LoadConfig(filepath.Join(f.Dir, "client.yaml")); err != nil || len(f.configs) == 0 {
-		t.Fatalf("%d processes, %v", len(f.configs), err)
+	if f.settings, err = client.LoadConfig(trial.ClientConfig()); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(f.stopAll)
 	return f
+}
+
+// Save writes the changed configuration of a process.
+func (f *Fleet) Save(name string) {
+	f.t.Helper()
+	if err := f.configs[name].Save(filepath.Join(f.Dir, "nodes", name, "node.yaml")); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // Yizhan runs the program to its end and returns what it printed.
@@ -97,7 +110,7 @@ func (f *Fleet) Names() []string {
 	return out
 }
 
-// Config returns the configuration of a process. Changes count until Start.
+// Config returns the configuration of a process. Changes count after Save.
 func (f *Fleet) Config(name string) *config.Node { return f.configs[name] }
 
 // StartAll starts every process and waits until the federation is ready.
