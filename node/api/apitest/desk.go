@@ -23,7 +23,8 @@ type Call struct {
 }
 
 // Desk is an exchange.Service and Operator in memory. It keeps what is
-// submitted, by idempotency key, and lets a test decide what goes wrong.
+// submitted, by idempotency key, and lets a test decide what goes wrong. Its
+// fields are set before it serves, or by Change.
 type Desk struct {
 	// Fail, when set, is asked before each call; its error is the answer.
 	Fail func(method string) error
@@ -72,11 +73,25 @@ func (d *Desk) enter(ctx context.Context, method string, args ...any) error {
 	caller, _ := exchange.CallerFrom(ctx)
 	d.mu.Lock()
 	d.calls = append(d.calls, Call{method, caller, args})
+	fail := d.Fail
 	d.mu.Unlock()
-	if d.Fail != nil {
-		return d.Fail(method)
+	if fail != nil {
+		return fail(method)
 	}
 	return nil
+}
+
+// Change lets a test edit a desk that is serving.
+func (d *Desk) Change(edit func(d *Desk)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	edit(d)
+}
+
+func (d *Desk) details() exchange.Details {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Details
 }
 
 // Capabilities implements exchange.Service.
@@ -106,8 +121,11 @@ func (d *Desk) Submit(ctx context.Context, s exchange.Submission, open func(int)
 		k.Content = append(k.Content, b)
 	}
 	answer, err := d.keep(ctx, k)
-	if err == nil && d.After != nil {
-		err = d.After(s)
+	d.mu.Lock()
+	after := d.After
+	d.mu.Unlock()
+	if err == nil && after != nil {
+		err = after(s)
 	}
 	return answer, err
 }
@@ -168,7 +186,7 @@ func (d *Desk) Outbox(ctx context.Context, q exchange.ListQuery) (exchange.List,
 
 // Show implements exchange.Service.
 func (d *Desk) Show(ctx context.Context, ref string) (exchange.Details, error) {
-	return d.Details, d.enter(ctx, "Show", ref)
+	return d.details(), d.enter(ctx, "Show", ref)
 }
 
 // Track implements exchange.Service.
@@ -194,13 +212,14 @@ func (d *Desk) Fetch(ctx context.Context, ref string, files []int, create func(i
 	if err := d.enter(ctx, "Fetch", ref, files); err != nil {
 		return err
 	}
+	list := d.details().FileList
 	if len(files) == 0 {
-		for i := range d.Details.FileList {
+		for i := range list {
 			files = append(files, i)
 		}
 	}
 	for _, i := range files {
-		f := d.Details.FileList[i]
+		f := list[i]
 		w, err := create(i, f)
 		if err != nil {
 			return err

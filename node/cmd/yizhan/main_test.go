@@ -37,6 +37,10 @@ type station struct {
 	server *apitest.Server
 }
 
+func (s *station) fail(err error) {
+	s.desk.Change(func(d *apitest.Desk) { d.Fail = func(string) error { return err } })
+}
+
 func setUp(t *testing.T, e *testscript.Env) error {
 	desk := &apitest.Desk{
 		Tracking: tracking(),
@@ -110,17 +114,14 @@ func deskCommand(ts *testscript.TestScript, neg bool, args []string) {
 		p.Add("number", "document.number.brackets", "the year stands in 〔〕", "发文字号的年份应使用六角括号", "条例 第九条(五)", "write 昆卫〔2026〕5号")
 		p.Add("signer", "document.signer.missing", "an upward document names who signed it", "上行文应标注签发人", "条例 第九条(六)", "give --signer")
 		err := p.Err("pipeline.submit")
-		s.desk.Fail = func(string) error { return err }
+		s.fail(err)
 	case "fails":
-		s.desk.Fail = func(string) error {
-			return exchange.Errorf(exchange.Code(args[1]), "pipeline.test", "the desk says %s", args[1])
-		}
+		s.fail(exchange.Errorf(exchange.Code(args[1]), "pipeline.test", "the desk says %s", args[1]))
 	case "forgets":
-		s.desk.After = func(exchange.Submission) error {
-			return exchange.Errorf(exchange.Unknown, "raft.apply", "leadership was lost")
-		}
+		lost := exchange.Errorf(exchange.Unknown, "raft.apply", "leadership was lost")
+		s.desk.Change(func(d *apitest.Desk) { d.After = func(exchange.Submission) error { return lost } })
 	case "works":
-		s.desk.Fail, s.desk.After = nil, nil
+		s.desk.Change(func(d *apitest.Desk) { d.Fail, d.After = nil, nil })
 	case "stops":
 		s.server.Stop()
 	case "kept":
@@ -138,7 +139,7 @@ func deskCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("got %s, want %s", got, args[1])
 		}
 	case "names":
-		s.desk.Details.FileList = []exchange.File{{Name: args[1], Size: 1}}
+		s.desk.Change(func(d *apitest.Desk) { d.Details.FileList = []exchange.File{{Name: args[1], Size: 1}} })
 	default:
 		ts.Fatalf("unknown: desk %v", args)
 	}
