@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -32,10 +33,22 @@ func must[T any](v T, err error) T {
 // have no encoding, which is a defect, so it panics then.
 func Encode(v any) []byte { return must(encMode.Marshal(v)) }
 
-// Decode reads exactly one value. Unknown fields, duplicate keys, indefinite
-// lengths, tags and trailing bytes are errors: what is not understood is never
-// silently dropped.
+// Decode reads exactly one value in its deterministic encoding. Unknown fields,
+// duplicate keys, indefinite lengths, tags, trailing bytes, byte strings of
+// another length than their type and every other second spelling are errors:
+// what is not understood is never silently dropped.
 func Decode[T any](b []byte) (T, error) {
+	v, err := DecodeStored[T](b)
+	if err == nil && !bytes.Equal(Encode(v), b) {
+		var zero T
+		return zero, fmt.Errorf("decoding %T: not the deterministic encoding of a value of this type", zero)
+	}
+	return v, err
+}
+
+// DecodeStored is Decode for bytes that Encode made in this program and that
+// were kept safely since: it trusts their spelling.
+func DecodeStored[T any](b []byte) (T, error) {
 	var v T
 	if err := decMode.Unmarshal(b, &v); err != nil {
 		var zero T
