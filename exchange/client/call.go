@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"google.golang.org/grpc/connectivity"
-
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
 )
@@ -67,7 +65,7 @@ func (c *Client) round(ctx context.Context, r request, unknown *bool) *exchange.
 		e := c.endpoints[n]
 		if !e.connect(ctx) {
 			if last == nil {
-				last = exchange.Errorf(exchange.Unavailable, r.op, "no connection to %s", e.address)
+				last = e.unreachable(r.op)
 			}
 			continue
 		}
@@ -118,33 +116,5 @@ func (c *Client) sleep(ctx context.Context, cause error, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// connect waits until the endpoint is connected. Nothing was sent when it
-// returns false: that is how a refusal is told from an unknown outcome.
-func (e *endpoint) connect(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, connectWait)
-	defer cancel()
-	if e.conn.GetState() == connectivity.TransientFailure {
-		e.conn.ResetConnectBackoff()
-		var short context.CancelFunc
-		ctx, short = context.WithTimeout(ctx, connectWait/10)
-		defer short()
-		e.conn.WaitForStateChange(ctx, connectivity.TransientFailure)
-	}
-	for {
-		s := e.conn.GetState()
-		switch s {
-		case connectivity.Ready:
-			return true
-		case connectivity.TransientFailure, connectivity.Shutdown:
-			return false
-		case connectivity.Idle:
-			e.conn.Connect()
-		}
-		if !e.conn.WaitForStateChange(ctx, s) {
-			return false
-		}
 	}
 }

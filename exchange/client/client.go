@@ -59,6 +59,7 @@ var (
 type endpoint struct {
 	address string
 	conn    *grpc.ClientConn
+	why     atomic.Pointer[error] // the last failure to connect
 }
 
 // Dial prepares a client. It does not connect yet: the first call does. It
@@ -76,11 +77,12 @@ func Dial(c Config) (*Client, error) {
 	}
 	cl := &Client{config: c}
 	for _, address := range c.Endpoints {
-		conn, err := grpc.NewClient("passthrough:///"+address, options(pool, c.Token)...)
-		if err != nil {
+		e := &endpoint{address: address}
+		var err error
+		if e.conn, err = grpc.NewClient("passthrough:///"+address, e.options(pool, c.Token)...); err != nil {
 			return nil, errors.Join(exchange.Errorf(exchange.Invalid, "client.dial", "endpoint %s: %w", address, err), cl.Close())
 		}
-		cl.endpoints = append(cl.endpoints, &endpoint{address, conn})
+		cl.endpoints = append(cl.endpoints, e)
 	}
 	return cl, nil
 }
@@ -104,9 +106,10 @@ func (c Config) check() error {
 	return p.Err("client.dial")
 }
 
-func options(pool *x509.CertPool, token string) []grpc.DialOption {
+func (e *endpoint) options(pool *x509.CertPool, token string) []grpc.DialOption {
 	return []grpc.DialOption{
-		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13})),
+		grpc.WithTransportCredentials(noting{credentials.NewTLS(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}), &e.why}),
+		grpc.WithContextDialer(e.dial),
 		grpc.WithPerRPCCredentials(bearer(token)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 		grpc.WithNoProxy(),

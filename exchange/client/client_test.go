@@ -323,7 +323,8 @@ func TestWhereNobodyListensNothingWasDone(t *testing.T) {
 	if _, err := c.Submit(ctx, exchange.Submission{Key: "k"}, nil); exchange.CodeOf(err) != exchange.Unavailable {
 		t.Errorf("got %v", err)
 	}
-	if _, err := c.Sign(context.Background(), "x"); exchange.CodeOf(err) != exchange.Unavailable {
+	_, err := c.Sign(context.Background(), "x")
+	if exchange.CodeOf(err) != exchange.Unavailable || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -393,7 +394,8 @@ func TestTextThatIsNotUTF8IsRefusedHere(t *testing.T) {
 func TestAServerOfAnotherCAIsNotSpokenTo(t *testing.T) {
 	s, other := apitest.Start(t, fullDesk(), nil), apitest.Start(t, fullDesk(), nil)
 	c := dial(t, s, func(c *client.Config) { c.CA = read(t, other.CAFile) })
-	if _, err := c.Capabilities(context.Background()); exchange.CodeOf(err) != exchange.Unavailable {
+	_, err := c.Capabilities(context.Background())
+	if exchange.CodeOf(err) != exchange.Unavailable || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("got %v", err)
 	}
 }
