@@ -287,6 +287,10 @@ type LinkStatus struct {
 	SkewMs    int64  `json:"skew_ms"`
 	LastError string `json:"last_error,omitempty"`
 	Resyncs   uint64 `json:"epoch_resyncs,omitempty"`
+	// ChunksSent and ChunksReceived count chunks of content since the process
+	// that answers started, repetitions included.
+	ChunksSent     uint64 `json:"chunks_sent"`
+	ChunksReceived uint64 `json:"chunks_received"`
 }
 
 // Operator is what administrators can ask of one node.

@@ -57,7 +57,7 @@ func NewDialer(cfg DialerConfig) (*Dialer, error) {
 
 // Status tells where the link is. Queued and OldestMs are the station's to
 // tell and stay zero.
-func (d *Dialer) Status() exchange.LinkStatus { return d.line.state.status() }
+func (d *Dialer) Status() exchange.LinkStatus { return d.count.status(d.line.state) }
 
 // Counters counts since the start of the process.
 func (d *Dialer) Counters() *Counters { return &d.count }

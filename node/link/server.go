@@ -242,7 +242,7 @@ func (s *Server) Status(local exchange.Domain) []exchange.LinkStatus {
 	var out []exchange.LinkStatus
 	for p, l := range s.links {
 		if p.local == local {
-			st := l.state.status()
+			st := s.count.status(l.state) // counts are of all children together
 			if !leading {
 				st.State = StateOff
 			}

@@ -45,6 +45,13 @@ type Counters struct {
 	Panics               atomic.Uint64 // recovered; each is a defect
 }
 
+// status adds the counts that people are shown.
+func (c *Counters) status(s *state) exchange.LinkStatus {
+	out := s.status()
+	out.ChunksSent, out.ChunksReceived = c.ChunksSent.Load(), c.ChunksReceived.Load()
+	return out
+}
+
 // state is what people are shown of one link. It is safe for concurrent use.
 type state struct {
 	mu sync.Mutex

@@ -942,17 +942,19 @@ func (x *Member) GetLeader() bool {
 }
 
 type LinkStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Peer          string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
-	Direction     string                 `protobuf:"bytes,2,opt,name=direction,proto3" json:"direction,omitempty"` // up, down
-	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`         // connected, dialing, refused, off
-	Queued        uint64                 `protobuf:"varint,4,opt,name=queued,proto3" json:"queued,omitempty"`
-	OldestMs      int64                  `protobuf:"varint,5,opt,name=oldest_ms,json=oldestMs,proto3" json:"oldest_ms,omitempty"` // age of the oldest unacknowledged row
-	SkewMs        int64                  `protobuf:"varint,6,opt,name=skew_ms,json=skewMs,proto3" json:"skew_ms,omitempty"`
-	LastError     string                 `protobuf:"bytes,7,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
-	EpochResyncs  uint64                 `protobuf:"varint,8,opt,name=epoch_resyncs,json=epochResyncs,proto3" json:"epoch_resyncs,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Peer           string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Direction      string                 `protobuf:"bytes,2,opt,name=direction,proto3" json:"direction,omitempty"` // up, down
+	State          string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`         // connected, dialing, refused, off
+	Queued         uint64                 `protobuf:"varint,4,opt,name=queued,proto3" json:"queued,omitempty"`
+	OldestMs       int64                  `protobuf:"varint,5,opt,name=oldest_ms,json=oldestMs,proto3" json:"oldest_ms,omitempty"` // age of the oldest unacknowledged row
+	SkewMs         int64                  `protobuf:"varint,6,opt,name=skew_ms,json=skewMs,proto3" json:"skew_ms,omitempty"`
+	LastError      string                 `protobuf:"bytes,7,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	EpochResyncs   uint64                 `protobuf:"varint,8,opt,name=epoch_resyncs,json=epochResyncs,proto3" json:"epoch_resyncs,omitempty"`
+	ChunksSent     uint64                 `protobuf:"varint,9,opt,name=chunks_sent,json=chunksSent,proto3" json:"chunks_sent,omitempty"` // of content, since this process started
+	ChunksReceived uint64                 `protobuf:"varint,10,opt,name=chunks_received,json=chunksReceived,proto3" json:"chunks_received,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LinkStatus) Reset() {
@@ -1041,6 +1043,20 @@ func (x *LinkStatus) GetEpochResyncs() uint64 {
 	return 0
 }
 
+func (x *LinkStatus) GetChunksSent() uint64 {
+	if x != nil {
+		return x.ChunksSent
+	}
+	return 0
+}
+
+func (x *LinkStatus) GetChunksReceived() uint64 {
+	if x != nil {
+		return x.ChunksReceived
+	}
+	return 0
+}
+
 var File_yizhan_v1_admin_proto protoreflect.FileDescriptor
 
 const file_yizhan_v1_admin_proto_rawDesc = "" +
@@ -1114,7 +1130,7 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\areplica\x18\x01 \x01(\tR\areplica\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
 	"\x05voter\x18\x03 \x01(\bR\x05voter\x12\x16\n" +
-	"\x06leader\x18\x04 \x01(\bR\x06leader\"\xe6\x01\n" +
+	"\x06leader\x18\x04 \x01(\bR\x06leader\"\xb0\x02\n" +
 	"\n" +
 	"LinkStatus\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x1c\n" +
@@ -1125,7 +1141,11 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\askew_ms\x18\x06 \x01(\x03R\x06skewMs\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\a \x01(\tR\tlastError\x12#\n" +
-	"\repoch_resyncs\x18\b \x01(\x04R\fepochResyncs2\x99\x02\n" +
+	"\repoch_resyncs\x18\b \x01(\x04R\fepochResyncs\x12\x1f\n" +
+	"\vchunks_sent\x18\t \x01(\x04R\n" +
+	"chunksSent\x12'\n" +
+	"\x0fchunks_received\x18\n" +
+	" \x01(\x04R\x0echunksReceived2\x99\x02\n" +
 	"\x06Policy\x12Y\n" +
 	"\rPublishPolicy\x12\x1f.yizhan.v1.PublishPolicyRequest\x1a .yizhan.v1.PublishPolicyResponse\"\x05\x8a\xcf\x18\x01\x04\x12\\\n" +
 	"\rExplainPolicy\x12\x1f.yizhan.v1.ExplainPolicyRequest\x1a .yizhan.v1.ExplainPolicyResponse\"\b\x8a\xcf\x18\x04\x04\x06\x02\x03\x12V\n" +
