@@ -14,9 +14,22 @@ const (
 )
 
 // find resolves a ref to an exchange that the caller's unit sent or received,
-// or that any unit of the domain did when the caller audits or supervises.
+// or that any unit of the domain did when the caller audits or supervises. What
+// is not here is looked for again once this replica has caught up: whoever was
+// given a receipt can ask any replica about it.
 func (d *Domain) find(ctx context.Context, op string, c exchange.Caller, ref string) (ledger.Stored, error) {
 	ref = strings.TrimSpace(ref)
+	ex, err := d.findHere(ctx, op, c, ref)
+	if exchange.CodeOf(err) != exchange.NotFound {
+		return ex, err
+	}
+	if err := d.Log.Current(ctx); err != nil {
+		return ex, err
+	}
+	return d.findHere(ctx, op, c, ref)
+}
+
+func (d *Domain) findHere(ctx context.Context, op string, c exchange.Caller, ref string) (ledger.Stored, error) {
 	id, err := exchange.ParseID(strings.ToUpper(ref))
 	if err != nil {
 		if id, err = d.findShort(ctx, op, c, ref); err != nil {
