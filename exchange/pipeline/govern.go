@@ -157,19 +157,29 @@ func (d *Domain) ExplainPolicy(ctx context.Context, ref string) ([]exchange.Deci
 		}
 		id = ex.M.ID
 	}
-	var out []exchange.DecisionRecord
+	out, err := d.decisions(caller, id)
+	if err == nil && len(out) == 0 { // perhaps not here yet
+		if err = d.Log.Current(ctx); err == nil {
+			out, err = d.decisions(caller, id)
+		}
+	}
+	if err == nil && len(out) == 0 {
+		err = notFound(op, ref)
+	}
+	return out, err
+}
+
+// decisions lists what was decided about an exchange and the caller may know.
+func (d *Domain) decisions(c exchange.Caller, id exchange.ID) (out []exchange.DecisionRecord, err error) {
 	err = d.Log.View(func(r ledger.Reader) error {
 		rows, err := ledger.Decisions(r, id)
 		ex, found, _ := ledger.Find(r, id)
 		for _, row := range rows {
-			if row.Unit == caller.Unit || found && visible(r, caller, &ex) || caller.Has(exchange.SecurityOfficer, exchange.Auditor) {
+			if row.Unit == c.Unit || found && visible(r, c, &ex) || c.Has(exchange.SecurityOfficer, exchange.Auditor) {
 				out = append(out, exchange.DecisionRecord{Decision: row.Decision, Person: row.Person})
 			}
 		}
 		return err
 	})
-	if err == nil && len(out) == 0 {
-		err = notFound(op, ref)
-	}
 	return out, err
 }
