@@ -30,7 +30,7 @@ and the statements of who was who.
 --content sealed adds the sealed content as it travelled, none leaves it out, and
 disclosed adds the key that opens it: whoever has that file can read the document.
 Here -o names the file; --json prints the answer for programs.`,
-		Example: "  yizhan evidence export '昆卫〔2026〕5号' -o 昆卫5号.evidence\n  yizhan evidence verify 昆卫5号.evidence",
+		Example: "  yizhan evidence export '昆卫〔2026〕5号' -o 昆卫5号.evidence\n  yizhan evidence verify 昆卫5号.evidence --anchor anchor.pem",
 		Args:    cobra.ExactArgs(1),
 	}
 	f := c.Flags()
@@ -77,52 +77,4 @@ func (a *app) export(ctx context.Context, c *client.Client, ref, content, path s
 	return a.print(map[string]any{"id": ref, "path": saved, "size": progress.done}, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s  %s\nNext: yizhan evidence verify %s\n", clean(saved), bytesOf(progress.done), clean(saved))
 	})
-}
-
-// verification is what the offline verifier found.
-type verification struct {
-	Valid  bool
-	Report any      // for -o json
-	Checks []string // for people, one a line
-	Proves []string // what is proved, in plain words
-}
-
-// verifyEvidence verifies the evidence in a file offline, trusting the anchor
-// in another ("": the one in the user's settings). It fails only when a file
-// cannot be read; evidence that does not hold is a verification that is not
-// Valid. It is wired to exchange/audit.
-var verifyEvidence func(ctx context.Context, path, anchor string) (verification, error)
-
-func newEvidenceVerifyCommand(a *app) *cobra.Command {
-	var anchor string
-	c := &cobra.Command{
-		Use: "verify FILE", Short: "Check a file of evidence, offline",
-		Long:    "Check every signature in a file of evidence and tell what it proves. Nothing is asked over the network.",
-		Example: "  yizhan evidence verify 昆卫5号.evidence --trust 国家根.anchor",
-		Args:    cobra.ExactArgs(1),
-	}
-	c.Flags().StringVar(&anchor, "trust", "", "`FILE` with the root to trust")
-	c.RunE = func(cmd *cobra.Command, args []string) error {
-		if verifyEvidence == nil {
-			return exchange.Errorf(exchange.Unavailable, "evidence.verify", "this build has no verifier")
-		}
-		v, err := verifyEvidence(cmd.Context(), args[0], anchor)
-		if err != nil {
-			return err
-		}
-		return a.printVerification(v)
-	}
-	return c
-}
-
-func (a *app) printVerification(v verification) error {
-	err := a.print(v.Report, func(w io.Writer) {
-		for _, line := range append(v.Checks, v.Proves...) {
-			_, _ = fmt.Fprintln(w, clean(line))
-		}
-	})
-	if err == nil && !v.Valid {
-		err = exchange.Errorf(exchange.Corrupt, "evidence.verify", "the evidence does not hold 证据未通过验证")
-	}
-	return err
 }
