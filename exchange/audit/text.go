@@ -37,7 +37,9 @@ func (r *Report) Text(lang string) string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString(pick("证据表明：\n", "What this proves:\n"))
+	if len(r.Proves) > 0 {
+		b.WriteString(pick("证据表明：\n", "What this proves:\n"))
+	}
 	for _, s := range r.Proves {
 		fmt.Fprintf(&b, "  · %s\n", pick(s.Chinese, s.English))
 	}
