@@ -76,7 +76,8 @@ func ask(t *testing.T, binary, page string, words []string) {
 		return
 	}
 	// A group explains itself when it is given a command it does not have.
-	if group := groupUsage.FindSubmatch(out); group != nil && !strings.HasSuffix(line, string(group[1])) {
+	path, _, _ := strings.Cut(line+" ", " -")
+	if group := groupUsage.FindSubmatch(out); group != nil && strings.TrimSpace(path) != string(group[1]) {
 		t.Errorf("%s: %s: no such command", page, line)
 	}
 }
@@ -182,6 +183,34 @@ func TestTestsInDocumentsExist(t *testing.T) {
 			if !known[m[1]] {
 				t.Errorf("%s: there is no test %s", page, m[1])
 			}
+		}
+	}
+}
+
+var relativeLink = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+
+func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range relativeLink.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", page, m[1])
+			}
+		}
+	}
+}
+
+// A package comment that refers to a DESIGN.md promises one.
+func TestPromisedDesignsExist(t *testing.T) {
+	for _, f := range sources(t) {
+		if f.syntax.Doc == nil || !strings.Contains(f.syntax.Doc.Text(), "DESIGN.md") {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(root, f.room(), "DESIGN.md")); err != nil {
+			t.Errorf("%s: the package comment refers to a DESIGN.md that is not there", f.path)
 		}
 	}
 }

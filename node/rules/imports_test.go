@@ -54,16 +54,26 @@ var table = []line{
 	{"node/raftnode", slices.Concat(adapter, []string{"node/store"}),
 		"the state machine's adapter applies to the store itself: an interface between them would have " +
 			"one implementation on each side and hide that index and effect share a transaction"},
-	{"node/founding", slices.Concat(adapter, []string{"node/config", "node/auth"}),
-		"belongs to the composition root: it writes the configuration and the tokens that these two read"},
+	{"node/founding", slices.Concat(adapter, []string{"policy/...", "node/config", "node/auth"}),
+		"belongs to the composition root: it writes the policy, configuration and tokens that these read"},
 	{"node/api/apitest", slices.Concat(adapter, []string{"node/api", "node/auth"}),
 		"a test kit that starts the server with real tokens"},
+	{"node/test/...", []string{"..."},
+		"tests of the whole house: several nodes, killed, cut off and restarted"},
 	{"node/rules", nil, "reads the sources, imports none"},
 	{"node", []string{"..."}, "the composition root: the only wiring"},
 	{"node/cmd/...", []string{"..."}, "commands"},
+	{"node/demo", []string{"crypto/...", "exchange/...", "node", "node/config", "node/founding"},
+		"starts whole nodes in one process, for commands and tests"},
+	{"node/tour", []string{"crypto", "exchange/..."},
+		"plays what clients see, over the API they use"},
+	{"node/bench", []string{"..."}, "measures the wired whole, and each room by itself"},
 	{"node/...", adapter,
 		"adapters meet in the composition root and nowhere else"},
 }
+
+// roots are the rooms that may start nodes.
+var roots = []string{"node/cmd/...", "node/demo", "node/bench"}
 
 // testsMay widens the table for test files. Every test may import test kits,
 // a provider of cryptography and the rooms of its own line.
@@ -72,6 +82,10 @@ var testsMay = []line{
 		"the SDK is tested against the real server, not against a mock of it"},
 	{"exchange/pipeline", []string{"policy"},
 		"the road is tested with the policy that is shipped"},
+	{"node/replica", []string{"node/content", "node/raftnode", "node/store"},
+		"routing is tested over real groups and stores: its failures are theirs"},
+	{"node/tour", []string{"node/demo", "node/founding"},
+		"the tour is played on a real federation"},
 }
 
 // fence says which rooms may import a library.
@@ -141,7 +155,7 @@ func mayImport(f *file, target string) (why string, ok bool) {
 		return "", true
 	case isKit(target) && !f.isTest():
 		return "test kits stay out of production", false
-	case target == "node" && !within(room, "node/cmd/...") && !f.isTest():
+	case target == "node" && !withinAny(room, roots) && !f.isTest():
 		return "nothing imports node but its commands and tests", false
 	case within(target, "node/cmd/...") && !within(room, "node/cmd/..."):
 		return "nothing imports a command", false

@@ -43,8 +43,10 @@ func (f *file) room() string { return path.Dir(f.path) }
 func (f *file) isTest() bool { return strings.HasSuffix(f.path, "_test.go") || isKit(f.room()) }
 
 // isKit reports whether a package serves tests alone. Its name ends in "test",
-// as net/http/httptest does.
-func isKit(room string) bool { return strings.HasSuffix(room, "test") }
+// as net/http/httptest does, or it stands below a folder of that name.
+func isKit(room string) bool {
+	return strings.HasSuffix(room, "test") || strings.Contains(room, "test/")
+}
 
 func (f *file) generated() bool { return ast.IsGenerated(f.syntax) }
 
