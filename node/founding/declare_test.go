@@ -121,7 +121,7 @@ func TestAFederationThatCannotBeMadeLeavesNothingBehind(t *testing.T) {
 	}
 	f = founding.Sample()
 	f.BasePort, f.Host = 0, "192.0.2.1" // nobody's (RFC 5737)
-	if _, err := founding.Make(f, filepath.Join(dir, "made")); exchange.CodeOf(err) != exchange.Unavailable {
+	if _, err := founding.Make(f, filepath.Join(dir, "made")); exchange.CodeOf(err) != exchange.Invalid {
 		t.Errorf("free ports of another machine: got %v", err)
 	}
 	if entries := must(os.ReadDir(dir)); len(entries) != 1 {

@@ -102,7 +102,7 @@ func freePorts(all []*process) error {
 		for j := range p.ports {
 			l, err := listenFree(p.host)
 			if err != nil {
-				return exchange.Errorf(exchange.Unavailable, op, "no free port on %s; name a base port instead", p.host)
+				return exchange.Errorf(exchange.Invalid, op, "free ports can be chosen on this machine only, not on %s; declare a base_port", p.host)
 			}
 			held = append(held, l)
 			p.ports[j] = l.Addr().(*net.TCPAddr).Port
