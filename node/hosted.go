@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto/channel"
 	"github.com/yizhan-exchange/yizhan/crypto/trust"
@@ -21,6 +22,9 @@ import (
 	"github.com/yizhan-exchange/yizhan/node/store"
 	"github.com/yizhan-exchange/yizhan/policy"
 )
+
+// handOverTimeout bounds how long a leader that is stopped looks for another.
+const handOverTimeout = 2 * time.Second
 
 // hosted is one domain's replica in this process.
 type hosted struct {
@@ -173,6 +177,7 @@ func (h *hosted) incarnation() uint64 {
 func (h *hosted) close(ctx context.Context) error {
 	var errs []error
 	if h.group != nil {
+		h.handOver(ctx)
 		errs = append(errs, h.group.Close(ctx))
 	}
 	if h.peers != nil {
@@ -182,4 +187,17 @@ func (h *hosted) close(ctx context.Context) error {
 		errs = append(errs, h.store.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// handOver lets another replica lead before this one goes, so that the domain
+// does not have to notice its silence first.
+func (h *hosted) handOver(ctx context.Context) {
+	if !h.group.IsLeader() || len(h.config.Replicas) < 2 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
+	defer cancel()
+	if err := h.group.TransferLeadership(ctx, ""); err != nil {
+		h.node.log.Warn("leadership was not handed over", "domain", h.config.Domain, "err", err)
+	}
 }

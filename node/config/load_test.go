@@ -68,7 +68,7 @@ func TestANodeIsReadWithItsDefaultsAndPaths(t *testing.T) {
 		{"content", d.Limits.Content, config.Size(1 << 30)},
 		{"files", d.Limits.Files, 64},
 		{"expiry", d.Limits.Expiry.Std(), 7 * 24 * time.Hour},
-		{"heartbeat", d.Heartbeat.Std(), 2 * time.Second},
+		{"heartbeat", d.Heartbeat.Std(), time.Second},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)

@@ -63,7 +63,7 @@ type Domain struct {
 	Limits       Limits        `yaml:"limits,omitempty"`
 	// Heartbeat is how long a replica waits to hear of its leader before it
 	// asks for an election.
-	Heartbeat Duration `yaml:"heartbeat,omitempty" default:"2s"`
+	Heartbeat Duration `yaml:"heartbeat,omitempty" default:"1s"`
 }
 
 // Unlock says what opens the key store. Exactly one is set.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/client"
 )
 
 // Leader names the process that leads a domain now.
@@ -77,4 +78,39 @@ func (f *Fleet) AnonymousMemory(name string) int64 {
 		}
 	}
 	return 0
+}
+
+// LeaderStatus asks the leader of a domain, whichever process that is: links
+// are open only there.
+func (f *Fleet) LeaderStatus(ctx context.Context, d exchange.Domain) (exchange.DomainStatus, error) {
+	any, err := f.Status(ctx, d)
+	if err != nil {
+		return any, err
+	}
+	process := f.processOf(d, any.Leader)
+	if process == "" {
+		return any, fmt.Errorf("%s has no leader", d)
+	}
+	return f.StatusAt(ctx, d, process)
+}
+
+// StatusAt asks one process about its replica of a domain.
+func (f *Fleet) StatusAt(ctx context.Context, d exchange.Domain, process string) (exchange.DomainStatus, error) {
+	conf, err := f.settings.Pick(f.administrator(d))
+	if err != nil {
+		return exchange.DomainStatus{}, err
+	}
+	conf.Endpoints = []string{f.configs[process].Listen.API}
+	c, err := client.Dial(conf)
+	if err != nil {
+		return exchange.DomainStatus{}, err
+	}
+	defer c.Close()
+	all, err := c.ClusterStatus(ctx)
+	for _, s := range all {
+		if s.Domain == d {
+			return s, nil
+		}
+	}
+	return exchange.DomainStatus{}, fmt.Errorf("no status of %s from %s: %w", d, process, err)
 }
