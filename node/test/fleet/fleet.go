@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,16 +37,17 @@ type process struct {
 	ended  chan struct{}
 }
 
-var binary = sync.OnceValues(build)
+var binary = sync.OnceValues(func() (string, error) { return build() })
 
-// build compiles the program once for all tests of a package.
-func build() (string, error) {
+// build compiles the program, with flags of go build.
+func build(flags ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "yizhan-fleet-")
 	if err != nil {
 		return "", err
 	}
 	out := filepath.Join(dir, "yizhan")
-	cmd := exec.Command("go", "build", "-o", out, "github.com/yizhan-exchange/yizhan/node/cmd/yizhan")
+	args := append([]string{"build", "-o", out}, flags...)
+	cmd := exec.Command("go", append(args, "github.com/yizhan-exchange/yizhan/node/cmd/yizhan")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if b, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the program: %w\n%s", err, b)
@@ -130,7 +132,9 @@ func (f *Fleet) Start(name string) {
 		f.t.Fatal(err)
 	}
 	p := &process{cmd: exec.Command(bin, "run", "--config", filepath.Join(f.Dir, "nodes", name, "node.yaml")), output: &tail{}, ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	file := f.printer(name)
+	printed := io.MultiWriter(p.output, file)
+	p.cmd.Stdout, p.cmd.Stderr = printed, printed
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		f.t.Fatal(err)
@@ -138,7 +142,7 @@ func (f *Fleet) Start(name string) {
 	f.mu.Lock()
 	f.running[name] = p
 	f.mu.Unlock()
-	go func() { _ = p.cmd.Wait(); close(p.ended) }()
+	go func() { _ = p.cmd.Wait(); _ = file.Close(); close(p.ended) }()
 }
 
 // Kill ends a process as a crash does: SIGKILL, and nothing is said to anyone.

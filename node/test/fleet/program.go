@@ -1,0 +1,83 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	builds     sync.Mutex
+	variations = map[string]string{}
+)
+
+// Program returns the path of the program, built with the tags ("": none).
+func Program(t testing.TB, tags string) string {
+	t.Helper()
+	builds.Lock()
+	defer builds.Unlock()
+	path, done := variations[tags]
+	var err error
+	switch {
+	case done:
+	case tags == "":
+		path, err = binary()
+	default:
+		path, err = build("-tags", tags)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	variations[tags] = path
+	return path
+}
+
+// Command is one run of the program to its end.
+type Command struct {
+	Program string
+	Dir     string   // where it runs; "" is here
+	Env     []string // nil is that of the test; empty is none
+}
+
+// Ended is how a run ended.
+type Ended struct {
+	Status         int // -1 when it had to be killed
+	Stdout, Stderr string
+}
+
+// patience is how long a run may take that should end by itself.
+const patience = 30 * time.Second
+
+// Run runs the program and waits for its end.
+func (c Command) Run(t testing.TB, args ...string) Ended {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.Program, args...)
+	var out, errs bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("yizhan %v: %v", args, err)
+	}
+	return Ended{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// Output returns the file that holds everything a process has printed.
+func (f *Fleet) Output(name string) string { return filepath.Join(f.Dir, "nodes", name, "output.log") }
+
+// printer opens it to append.
+func (f *Fleet) printer(name string) *os.File {
+	file, err := os.OpenFile(f.Output(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return file
+}
