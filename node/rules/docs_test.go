@@ -19,12 +19,7 @@ func TestCommandsInDocumentsExist(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the binary")
 	}
-	binary := filepath.Join(t.TempDir(), "yizhan")
-	build := exec.Command("go", "build", "-o", binary, "./node/cmd/yizhan")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := build(t)
 	asked := map[string]bool{}
 	for _, page := range pages(t) {
 		text, err := os.ReadFile(filepath.Join(root, page))
@@ -41,6 +36,29 @@ func TestCommandsInDocumentsExist(t *testing.T) {
 	if len(asked) < 10 {
 		t.Errorf("only %d commands found in the documents", len(asked))
 	}
+}
+
+func TestTheSampleFederationCanBeMade(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the binary")
+	}
+	out, err := exec.Command(build(t), "init", "--federation", filepath.Join(root, "deploy/samples/federation.yaml"),
+		"--dir", filepath.Join(t.TempDir(), "trial")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// build makes the binary that documents speak of.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "yizhan")
+	c := exec.Command("go", "build", "-o", binary, "./node/cmd/yizhan")
+	c.Dir = root
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
 }
 
 // pages are README.md and every Markdown page below the rooms.
