@@ -75,7 +75,7 @@ func (d *Domain) act(ctx context.Context, op, ref string, state exchange.State, 
 	if err != nil {
 		return exchange.Outcome{}, err
 	}
-	return d.outcome(f, &ex, res)
+	return d.outcome(ctx, f, &ex, res)
 }
 
 // actReceipt states the act over the unit's own delivery as it is now.
@@ -108,7 +108,10 @@ func (d *Domain) sealNote(f *federation, origin exchange.Domain, note string) ([
 	return seal.SealNote(d.Provider, d.Random, pub, contextReturnNote, []byte(note))
 }
 
-func (d *Domain) outcome(f *federation, ex *ledger.Stored, res ledger.Result) (exchange.Outcome, error) {
+// outcome tells what was done. It shows the deliveries after it, also when the
+// leader is another replica.
+func (d *Domain) outcome(ctx context.Context, f *federation, ex *ledger.Stored, res ledger.Result) (exchange.Outcome, error) {
+	_ = d.Log.Current(ctx) // the act is done: a replica that cannot catch up shows what it knows
 	t, err := d.tracking(f, ex)
 	out := exchange.Outcome{ID: ex.M.ID, State: res.State.String(), Deliveries: t.Deliveries, Replayed: res.Replayed}
 	if err != nil || len(res.Receipts) == 0 {
@@ -159,7 +162,7 @@ func (d *Domain) notify(ctx context.Context, op, ref string, kind exchange.Notic
 	if err != nil {
 		return exchange.Outcome{}, err
 	}
-	out, err := d.outcome(f, &ex, res)
+	out, err := d.outcome(ctx, f, &ex, res)
 	out.State = leastAdvanced(exchange.Tracking{Deliveries: out.Deliveries}).String()
 	return out, err
 }

@@ -159,7 +159,8 @@ func typeName(m *exchange.Manifest) string {
 	return m.Type
 }
 
-// mayOpen decides at open, without recording.
+// mayOpen decides at open, without recording: for the unit's own delivery, or
+// for all of them when it is no recipient, as the sender is not.
 func (d *Domain) mayOpen(ctx context.Context, f *federation, c exchange.Caller, m *exchange.Manifest) (exchange.Decision, error) {
 	q := d.question(f, exchange.PointOpen, m)
 	q.Actor = actor(c)
@@ -172,6 +173,8 @@ func (d *Domain) mayOpen(ctx context.Context, f *federation, c exchange.Caller, 
 			mine = append(mine, uint16(i))
 		}
 	}
-	only(&q, mine)
+	if len(mine) > 0 {
+		only(&q, mine)
+	}
 	return d.Engine.DecideWith(ctx, f.policy, q)
 }

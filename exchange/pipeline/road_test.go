@@ -214,6 +214,23 @@ func TestARecallWithdrawsWhatIsNotSigned(t *testing.T) {
 	prove(t, f, sender, done.ID)
 }
 
+func TestTheSenderReadsWhatItSent(t *testing.T) {
+	f := newFederation(t)
+	sender := exchange.Unit("wjw@320000")
+	s, open := notice("k1")
+	done, err := f.of(sender).Submit(as(sender), s, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := f.of(sender).Outbox(as(sender), exchange.ListQuery{})
+	if err != nil || len(list.Items) != 1 || list.Items[0].Title != s.Title || list.Items[0].Number != s.Number {
+		t.Fatalf("the outbox shows %+v, %v", list.Items, err)
+	}
+	if _, err := f.of(sender).Show(as(sender), done.ID.String()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestEverythingWrongIsToldAtOnce(t *testing.T) {
 	f := newFederation(t)
 	sender := exchange.Unit("wjw@320582")
