@@ -34,6 +34,7 @@ type Group struct {
 	// ending is closed when the group begins to end, by Close or by a failure;
 	// ended when everything of it is closed.
 	ending, ended chan struct{}
+	silent        chan struct{} // closed when Raft answers no more futures
 	endOnce       sync.Once
 	mu            sync.Mutex // guards failure and closeErr
 	failure       error
@@ -52,7 +53,7 @@ func Start(c Config) (*Group, error) {
 		config: c, store: c.Store,
 		log:   c.Logger.With(slog.String("domain", string(c.Domain)), slog.String("replica", string(c.Replica))),
 		queue: make(chan *proposal, maxQueue), notify: make(chan bool, 8),
-		ending: make(chan struct{}), ended: make(chan struct{}),
+		ending: make(chan struct{}), ended: make(chan struct{}), silent: make(chan struct{}),
 	}
 	g.leadership.init()
 	if err := g.open(); err != nil {
@@ -68,19 +69,19 @@ func Start(c Config) (*Group, error) {
 // down what it has when one fails.
 func (g *Group) open() (err error) {
 	logger := newBridge(g.log)
-	if g.disk, err = openDisk(g.config.Dir, g.config.segment, logger); err != nil {
+	if g.disk, err = openDisk(g.config.Dir, g.config.segment, g.fail, logger); err != nil {
 		return errors.Join(err, g.config.Stream.Close())
 	}
 	t := newTransport(g.config.Stream, g.config.Address, logger)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, t.Close(), g.disk.close())
+			err = errors.Join(err, t.Close(), g.disk.Close())
 		}
 	}()
 	if g.snapshots, err = openSnapshots(g.config.Dir, g.store); err != nil {
 		return err
 	}
-	log, err := raft.NewLogCache(logCache, g.disk.log)
+	log, err := raft.NewLogCache(logCache, g.disk)
 	if err != nil {
 		return err
 	}
@@ -88,9 +89,21 @@ func (g *Group) open() (err error) {
 	if err := g.prepare(conf, log, t); err != nil {
 		return err
 	}
-	m := &machine{store: g.store, applier: g.config.Applier, stop: g.fail}
-	g.raft, err = raft.NewRaft(conf, m, log, g.disk.wal, g.snapshots, t)
+	g.raft, err = g.newRaft(conf, log, t)
 	return err
+}
+
+// newRaft turns the panic of Raft on a log that cannot be read into an error.
+func (g *Group) newRaft(conf *raft.Config, log raft.LogStore, t raft.Transport) (r *raft.Raft, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("starting Raft: %v", p)
+		}
+	}()
+	m := &machine{store: g.store, applier: g.config.Applier, stop: g.fail}
+	r, err = raft.NewRaft(conf, m, log, g.disk, g.snapshots, t)
+	g.disk.running.Store(err == nil)
+	return r, err
 }
 
 func (g *Group) raftConfig() *raft.Config {
@@ -117,7 +130,7 @@ func (g *Group) raftConfig() *raft.Config {
 // prepare refuses a log and a store that do not belong together, and makes a
 // new group when there is neither.
 func (g *Group) prepare(conf *raft.Config, log raft.LogStore, t raft.Transport) error {
-	exists, err := raft.HasExistingState(log, g.disk.wal, g.snapshots)
+	exists, err := raft.HasExistingState(log, g.disk, g.snapshots)
 	if err != nil {
 		return err
 	}
@@ -128,10 +141,17 @@ func (g *Group) prepare(conf *raft.Config, log raft.LogStore, t raft.Transport) 
 	if need := g.snapshots.latest().State; applied < need {
 		return fmt.Errorf("the ledger is at index %d but its log begins after %d: the ledger was replaced by an older one; remove this replica from the domain and join it again with empty directories", applied, need)
 	}
+	first, err := log.FirstIndex()
+	if err != nil {
+		return err
+	}
+	if after := g.snapshots.latest().Index; first > after+1 {
+		return fmt.Errorf("the Raft log begins at index %d but its snapshot ends at %d: remove this replica from the domain and join it again with empty directories", first, after)
+	}
 	if exists || len(g.config.Bootstrap) == 0 {
 		return nil
 	}
-	return raft.BootstrapCluster(conf, log, g.disk.wal, g.snapshots, t, voters(g.config.Bootstrap))
+	return raft.BootstrapCluster(conf, log, g.disk, g.snapshots, t, voters(g.config.Bootstrap))
 }
 
 func voters(servers []Server) raft.Configuration {
@@ -161,8 +181,9 @@ func (g *Group) end() { g.endOnce.Do(func() { close(g.ending) }) }
 func (g *Group) teardown() {
 	<-g.ending
 	err := g.raft.Shutdown().Error() // also closes the transport and its stream
+	close(g.silent)
 	g.workers.Wait()
-	err = errors.Join(err, g.disk.close())
+	err = errors.Join(err, g.disk.Close())
 	g.mu.Lock()
 	g.closeErr = err
 	g.mu.Unlock()
@@ -179,6 +200,24 @@ func (g *Group) StoppedErr() error {
 
 // Done is closed when the group has ended, by Close or by itself.
 func (g *Group) Done() <-chan struct{} { return g.ended }
+
+// answered waits for a future. Raft leaves some without an answer when it
+// shuts down; their outcome is unknown.
+func (g *Group) answered(f raft.Future) error {
+	done := make(chan error, 1)
+	go func() { done <- f.Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-g.silent:
+	}
+	select {
+	case err := <-done:
+		return err
+	default:
+		return raft.ErrRaftShutdown
+	}
+}
 
 // Close ends this replica's part in the group without handing leadership over;
 // see TransferLeadership. It returns early with the error of ctx. The store

@@ -155,7 +155,7 @@ func TestLimitsAreCheckedBeforeQueueing(t *testing.T) {
 }
 
 func TestProposalWithoutAMajorityIsUnknownNotUnavailable(t *testing.T) {
-	nodes := newCluster(t, func(c *Config) { c.Heartbeat = 3 * time.Second })
+	nodes := newCluster(t, func(c *Config) { c.Heartbeat = 2 * time.Second })
 	leader := leaderOf(t, nodes)
 	for _, n := range without(nodes, leader) {
 		n.kill()

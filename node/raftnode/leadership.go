@@ -114,16 +114,14 @@ func spawn(ctx context.Context, fn func(context.Context)) (end func()) {
 // followLeadership drains Raft's notifications, which would block it
 // otherwise, and never waits for anything itself.
 func (g *Group) followLeadership() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer func() { cancel() }()
+	cancel := func() {}
 	for {
 		select {
 		case leads := <-g.notify:
 			cancel()
-			ctx, cancel = context.WithCancel(context.Background())
-			g.leadership.publish(ctx, Leadership{})
+			g.leadership.publish(context.Background(), Leadership{})
 			if leads {
-				go g.takeOver(ctx)
+				cancel = g.beginTakeOver()
 			}
 		case <-g.ending:
 			cancel()
@@ -132,6 +130,13 @@ func (g *Group) followLeadership() {
 			return
 		}
 	}
+}
+
+// beginTakeOver returns what ends it.
+func (g *Group) beginTakeOver() (cancel func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go g.takeOver(ctx)
+	return cancel
 }
 
 // drain keeps Raft from blocking on a notification while it shuts down.
@@ -153,7 +158,7 @@ func (g *Group) drain() {
 func (g *Group) takeOver(ctx context.Context) {
 	for ctx.Err() == nil {
 		f := g.raft.Apply(encodeFrame(nil), enqueueTimeout)
-		if err := f.Error(); err != nil {
+		if err := g.answered(f); err != nil {
 			g.log.Warn("new leader could not commit its first entry", slog.Any("error", err))
 			select {
 			case <-time.After(g.config.CommitTimeout):

@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/hashicorp/raft"
@@ -67,20 +68,31 @@ func (m *machine) apply(logs []*raft.Log) ([][][]byte, error) {
 func decodeEntries(logs []*raft.Log) ([]store.Entry, error) {
 	out := make([]store.Entry, 0, len(logs))
 	for _, l := range logs {
-		e := store.Entry{Index: l.Index, Term: l.Term}
-		switch l.Type {
-		case raft.LogCommand:
-			var err error
-			if e.Commands, err = decodeFrame(l.Data); err != nil {
-				return out, &store.StoppedError{Index: l.Index, Cause: err}
-			}
-		case raft.LogConfiguration:
-			c := configuration(l.Index, raft.DecodeConfiguration(l.Data))
-			e.Configuration = &c
+		e, err := decodeEntry(l)
+		if err != nil {
+			return out, &store.StoppedError{Index: l.Index, Cause: err}
 		}
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// decodeEntry turns the panic of Raft's own decoder into an error.
+func decodeEntry(l *raft.Log) (e store.Entry, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("decoding: %v", p)
+		}
+	}()
+	e = store.Entry{Index: l.Index, Term: l.Term}
+	switch l.Type {
+	case raft.LogCommand:
+		e.Commands, err = decodeFrame(l.Data)
+	case raft.LogConfiguration:
+		c := configuration(l.Index, raft.DecodeConfiguration(l.Data))
+		e.Configuration = &c
+	}
+	return e, err
 }
 
 func configuration(index uint64, c raft.Configuration) ledger.Configuration {

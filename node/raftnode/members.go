@@ -43,7 +43,7 @@ func (g *Group) change(ctx context.Context, begin func() raft.IndexFuture) error
 	if err := g.alive(opMembers); err != nil {
 		return err
 	}
-	return g.outcome(opMembers, wait(ctx, func() error { return begin().Error() }))
+	return g.outcome(opMembers, wait(ctx, func() error { return g.answered(begin()) }))
 }
 
 // TransferLeadership hands leadership to a voter that is up to date, or to any
@@ -53,12 +53,12 @@ func (g *Group) TransferLeadership(ctx context.Context, to exchange.Replica) err
 		return err
 	}
 	if to == "" {
-		return g.transferred(wait(ctx, func() error { return g.raft.LeadershipTransfer().Error() }))
+		return g.transferred(wait(ctx, func() error { return g.answered(g.raft.LeadershipTransfer()) }))
 	}
 	for _, s := range g.raft.GetConfiguration().Configuration().Servers {
 		if s.ID == raft.ServerID(to) {
 			return g.transferred(wait(ctx, func() error {
-				return g.raft.LeadershipTransferToServer(s.ID, s.Address).Error()
+				return g.answered(g.raft.LeadershipTransferToServer(s.ID, s.Address))
 			}))
 		}
 	}
@@ -81,7 +81,7 @@ func (g *Group) Snapshot(ctx context.Context) error {
 	if err := g.alive(opMembers); err != nil {
 		return err
 	}
-	err := wait(ctx, func() error { return g.raft.Snapshot().Error() })
+	err := wait(ctx, func() error { return g.answered(g.raft.Snapshot()) })
 	if err == nil || errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return nil
 	}

@@ -127,6 +127,9 @@ func (g *Group) collect() {
 		select {
 		case slots <- struct{}{}:
 		case <-g.ending:
+			if carry != nil {
+				carry.done <- result{err: g.alive(opPropose)}
+			}
 			return
 		}
 		batch, next := g.nextBatch(carry)
@@ -203,7 +206,7 @@ func (g *Group) deliver(f raft.ApplyFuture, batch []*proposal) {
 }
 
 func (g *Group) results(f raft.ApplyFuture, n int) ([][]byte, error) {
-	if err := g.outcome(opPropose, f.Error()); err != nil {
+	if err := g.outcome(opPropose, g.answered(f)); err != nil {
 		return nil, err
 	}
 	a := f.Response().(answer)

@@ -110,7 +110,7 @@ func (g *Group) verify() (uint64, error) {
 		return 0, g.notLeader()
 	}
 	index := g.raft.CommitIndex()
-	if err := g.raft.VerifyLeader().Error(); err != nil {
+	if err := g.answered(g.raft.VerifyLeader()); err != nil {
 		if err == raft.ErrNotLeader || err == raft.ErrLeadershipLost {
 			return 0, g.notLeader()
 		}

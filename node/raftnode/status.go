@@ -48,7 +48,7 @@ func (g *Group) Status() Status {
 		State: strings.ToLower(g.raft.State().String()), Ready: g.IsLeader(), Term: g.Term(),
 		LastContact: g.lastContact(), LastLog: g.raft.LastIndex(), Commit: g.raft.CommitIndex(),
 		Snapshot: g.snapshots.latest().Index, Queued: len(g.queue), QueuedBytes: g.queuedBytes.Load(),
-		LogWrite: g.disk.log.latency(), StateWrite: g.store.Timing(),
+		LogWrite: g.disk.latency(), StateWrite: g.store.Timing(),
 	}
 	s.Leader, s.LeaderAddress = g.Leader()
 	if head, err := g.store.Head(); err == nil {
