@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	berrors "go.etcd.io/bbolt/errors"
+
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
 )
@@ -30,6 +32,9 @@ const (
 
 // ErrClosed is returned by every method after Close.
 var ErrClosed = errors.New("store: closed")
+
+// ErrInUse is returned by Open when another process has the file open.
+var ErrInUse = errors.New("another process has it open")
 
 // Options of Open. Hash is required; the zero value of the rest is right for
 // production.
@@ -108,6 +113,9 @@ func (s *Store) openState() (*handle, Head, error) {
 		}
 	}
 	h, err := openHandle(path, s.opts.MapSize)
+	if errors.Is(err, berrors.ErrTimeout) {
+		err = ErrInUse
+	}
 	if err != nil {
 		return nil, Head{}, fmt.Errorf("store: opening %s: %w", path, err)
 	}
