@@ -38,8 +38,9 @@ type Options struct {
 // Demo is a federation that runs in this process.
 type Demo struct {
 	*founding.Trial
-	Made    bool          // it was founded now, rather than found in Dir
-	Startup time.Duration // until it was ready
+	Made     bool          // it was founded now, rather than found in Dir
+	Provider string        // of the national algorithms
+	Startup  time.Duration // until it was ready
 
 	settings *client.Settings
 	nodes    []*node.Node
@@ -60,6 +61,9 @@ func Start(ctx context.Context, o Options) (d *Demo, err error) {
 	d = &Demo{failed: make(chan error, 1), closing: make(chan struct{})}
 	if d.Trial, d.Made, err = founding.MakeOrOpen(o.federation(), o.Dir); err != nil {
 		return nil, err
+	}
+	if d.Provider = o.Provider; d.Provider == "" {
+		d.Provider = d.Federation.Provider
 	}
 	if d.settings, err = client.LoadConfig(d.ClientConfig()); err != nil {
 		return nil, err
@@ -111,9 +115,7 @@ func (d *Demo) startNode(name string, o Options) (*node.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Provider != "" {
-		c.Crypto.Provider = o.Provider
-	}
+	c.Crypto.Provider = d.Provider
 	for i := range c.Domains {
 		here := &c.Domains[i]
 		here.Heartbeat = config.Duration(heartbeat)

@@ -16,6 +16,7 @@ import (
 func filing() scene {
 	return scene{"办件上报", "A case is filed upward", []step{
 		{"县卫健委上报办件，附两个附件，平台出具收存回执", "the county files a case with two attachments and is given a receipt", fileCase},
+		{"县卫健委可读其所发", "the county reads what it sent", readOwn},
 		{"市卫健委收件箱见其标题", "the city finds it in its inbox, with its title", findCase},
 		{"市卫健委打开，表单数据一致", "the city opens it: the fields are those filed", readCase},
 		{"市卫健委取回附件，逐字节一致", "the city fetches the attachments: identical, byte for byte", fetchCase},
@@ -36,6 +37,14 @@ func fileCase(ctx context.Context, p *player) (err error) {
 	}
 	r := p.filed.answer.Receipt
 	return expect("receipt", "accepted of 320582, signed: true", fmt.Sprintf("%s of %s, signed: %v", r.State, r.Domain, len(r.Signed.Bytes) > 0))
+}
+
+func readOwn(ctx context.Context, p *player) error {
+	d, err := p.as(county).Show(ctx, p.filed.id())
+	if err != nil {
+		return err
+	}
+	return expect("title", p.filed.Title, d.Title)
 }
 
 func findCase(ctx context.Context, p *player) error {
@@ -89,7 +98,8 @@ func signCase(ctx context.Context, p *player) error {
 	if err != nil {
 		return err
 	}
-	return expect("state", "signed", out.State)
+	return expect("answer", "signed, "+city+"=signed [accepted@320582 arrived@320500 signed@320500]",
+		out.State+", "+chain(exchange.Tracking{Deliveries: out.Deliveries}))
 }
 
 func trackCase(ctx context.Context, p *player) error {

@@ -47,8 +47,10 @@ type step struct {
 
 // Result counts what was played.
 type Result struct {
-	Held, Failed, Skipped int
-	Took                  time.Duration
+	Held    int           `json:"held"`
+	Failed  int           `json:"failed"`
+	Skipped int           `json:"skipped"`
+	Took    time.Duration `json:"took_ns"`
 }
 
 // Play plays all scenes and prints each step with ✓ or ✗ and how long it took.
