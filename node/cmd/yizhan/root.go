@@ -39,6 +39,7 @@ var commands = []func(*app) *cobra.Command{
 	newClusterCommand,
 	newUnitsCommand,
 	newCapabilitiesCommand,
+	newDemoCommand,
 	newRunCommand,
 	newInitCommand,
 	newVersionCommand,

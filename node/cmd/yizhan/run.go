@@ -18,6 +18,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/node"
 	"github.com/yizhan-exchange/yizhan/node/config"
+	"github.com/yizhan-exchange/yizhan/node/store"
 )
 
 // closeLimit bounds how long a node takes to leave.
@@ -88,7 +89,9 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 func startHint(err error, path string) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "Another process listens there, perhaps this node itself. 端口已被占用。Stop it, or change listen in " + path + "."
+		return "Another process listens there. 端口已被占用。Stop it, or change listen in " + path + "."
+	case errors.Is(err, store.ErrInUse):
+		return "This node runs already. 本节点已在运行。Stop it first; two processes never share one data directory."
 	case errors.Is(err, trust.ErrPassphrase):
 		return "The key store is locked with something else. 口令或密钥文件不正确。Check unlock in " + path + "."
 	case errors.Is(err, trust.ErrPermissions):
