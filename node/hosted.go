@@ -58,16 +58,41 @@ func (n *Node) open(c *config.Domain) (h *hosted, err error) {
 		return h, err
 	}
 	if h.vault.Domain() != string(c.Domain) {
-		return h, fmt.Errorf("the key store %s is of domain %s", c.Keys, h.vault.Domain())
+		return h, fmt.Errorf("the key store %s is of domain %s; name that of %s in keys", c.Keys, h.vault.Domain(), c.Domain)
 	}
 	if h.anchor, err = trust.LoadAnchor(c.Anchor); err != nil {
+		return h, err
+	}
+	if err = h.checkAnchor(); err != nil {
 		return h, err
 	}
 	if h.store, err = store.Open(n.dir(c, "state"), store.Options{Hash: n.provider.Sum}); err != nil {
 		return h, err
 	}
+	if err = h.checkFounding(); err != nil {
+		return h, err
+	}
 	h.local, err = content.Open(n.dir(c, "content"), content.Options{Hash: n.provider.Sum, Reserve: uint64(c.Limits.FreeDisk)})
 	return h, err
+}
+
+// checkAnchor refuses an anchor that does not vouch for the domain's own
+// certificates: with it the domain would believe nobody, nor be believed. Dates
+// are not its business.
+func (h *hosted) checkAnchor() error {
+	_, pair, err := h.vault.DomainIdentity()
+	if err != nil {
+		return err
+	}
+	verifier, err := trust.NewVerifier(h.node.provider, h.anchor)
+	if err != nil {
+		return err
+	}
+	err = verifier.VerifyPair(pair, string(h.config.Domain), h.node.options.Clock().Std())
+	if errors.Is(err, trust.ErrUntrusted) {
+		return fmt.Errorf("the trust anchor %s is of another federation than the key store %s: %w", h.config.Anchor, h.config.Keys, err)
+	}
+	return nil
 }
 
 func (n *Node) dir(c *config.Domain, part string) string {
@@ -79,7 +104,7 @@ func (h *hosted) start() (err error) {
 	n, c := h.node, h.config
 	log := n.log.With("domain", string(c.Domain))
 	conf := raftnode.Config{Domain: c.Domain, Replica: c.Replica, Dir: n.dir(c, "log"), Address: c.Address(), Stream: h.stream(),
-		Store: h.store, Applier: &ledger.Machine{Sum: n.provider.Sum}, Logger: log, Heartbeat: c.Heartbeat.Std()}
+		Store: h.store, Applier: &ledger.Machine{Sum: n.provider.Sum}, Logger: n.log, Heartbeat: c.Heartbeat.Std()}
 	if c.Founds() {
 		for _, m := range c.Replicas {
 			conf.Bootstrap = append(conf.Bootstrap, raftnode.Server{Replica: m.Name, Address: m.Address})

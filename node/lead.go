@@ -75,15 +75,33 @@ func (h *hosted) unlead() {
 	}
 }
 
-// found proposes the founding of a domain that has no ledger yet. The epoch is
-// drawn here, so that numbering of an earlier life is never continued.
-func (h *hosted) found(ctx context.Context) error {
+// checkFounding reads the founding file of a domain that is not founded yet, so
+// that a file that cannot found it is told at the start.
+func (h *hosted) checkFounding() error {
+	need, err := h.unfounded()
+	if err != nil || !need {
+		return err
+	}
+	_, err = h.foundingCommand()
+	return err
+}
+
+// unfounded reports whether there is no ledger yet and this replica is to
+// begin one.
+func (h *hosted) unfounded() (bool, error) {
 	var founded bool
 	err := h.store.View(func(r ledger.Reader) (err error) {
 		_, founded, err = ledger.SelfOf(r)
 		return err
 	})
-	if err != nil || founded || !h.config.Founds() {
+	return !founded && h.config.Founds(), err
+}
+
+// found proposes the founding of a domain that has no ledger yet. The epoch is
+// drawn here, so that numbering of an earlier life is never continued.
+func (h *hosted) found(ctx context.Context) error {
+	need, err := h.unfounded()
+	if err != nil || !need {
 		return err
 	}
 	b, err := h.foundingCommand()
@@ -109,10 +127,10 @@ func (h *hosted) foundingCommand() (b ledger.Bootstrap, err error) {
 		return b, err
 	}
 	if file.Domain() != h.config.Domain {
-		return b, fmt.Errorf("the founding file %s is of domain %s", h.config.Founding, file.Domain())
+		return b, fmt.Errorf("the founding file %s is of domain %s; name that of %s in founding", h.config.Founding, file.Domain(), h.config.Domain)
 	}
 	if _, err := file.Verify(h.node.provider, h.anchor, h.node.options.Clock()); err != nil {
-		return b, err
+		return b, exchange.Errorf(exchange.CodeOf(err), "node.found", "the founding file %s cannot be believed; ask for it again: %w", h.config.Founding, err)
 	}
 	var epoch [16]byte
 	if _, err := io.ReadFull(h.node.options.Random, epoch[:]); err != nil {
