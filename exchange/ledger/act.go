@@ -9,15 +9,21 @@ import (
 // returns the original receipt.
 func (t *txn) act(a *Act) Result {
 	r, ok := decodeReceipt(a.Receipt)
-	if !ok || len(r.Deliveries) == 0 {
-		return refuse(exchange.Invalid, "the receipt cannot be read")
+	if !ok || r.Domain != t.self.Domain || r.State != exchange.SignedFor && r.State != exchange.Returned {
+		return refuse(exchange.Invalid, "the receipt is not of a signature or return here")
 	}
-	_, m, res := t.open(r.Exchange)
+	ex, m, res := t.open(r.Exchange)
 	if res.Code != "" {
 		return res
 	}
+	if r.Manifest != ex.Digest || !indexes(r.Deliveries, len(m.To)) {
+		return refuse(exchange.Invalid, "the receipt is not about the exchange it names")
+	}
 	for _, i := range r.Deliveries {
-		d, _ := load[Delivery](t, TableDelivery, DeliveryKey(m.ID, i))
+		if u := m.To[i].Unit; u != r.Unit || u.Domain() != t.self.Domain {
+			return refuse(exchange.Denied, "only the recipient unit signs for a delivery or returns it")
+		}
+		d, _ := t.delivery(m.ID, i)
 		if d.State == r.State && d.Where == t.self.Domain {
 			return t.original(m.ID, d)
 		}
@@ -31,7 +37,7 @@ func (t *txn) act(a *Act) Result {
 	if a.Decision != nil {
 		t.decided(m.ID, DecisionRow{Decision: *a.Decision, Unit: r.Unit, Person: r.Person})
 	}
-	t.keepReceipt(&m, a.Receipt, &r)
+	t.keepReceipt(m, a.Receipt, &r)
 	t.note(Event{Kind: EventActed, Exchange: m.ID, Unit: r.Unit, Person: r.Person, Digest: t.sum(a.Receipt.Bytes)})
 	return Result{Exchange: m.ID, Receipts: []crypto.Signed{a.Receipt}, State: r.State}
 }
@@ -39,58 +45,20 @@ func (t *txn) act(a *Act) Result {
 // original finds the receipt that made a delivery final.
 func (t *txn) original(id exchange.ID, d Delivery) Result {
 	res := Result{Exchange: id, Replayed: true, State: d.State}
-	t.r.ScanBack(TableReceipt, id[:], nil, func(_, raw []byte) bool {
+	t.scan(TableReceipt, id[:], func(_, raw []byte) {
 		s, err := exchange.Decode[crypto.Signed](raw)
 		if err != nil {
 			t.fail("a receipt of %s cannot be read", id)
-			return false
+			return
 		}
 		if t.sum(s.Bytes) == d.Last {
 			res.Receipts = []crypto.Signed{s}
-			return false
 		}
-		return true
 	})
+	if len(res.Receipts) == 0 {
+		t.fail("delivery of %s is %s without a receipt", id, d.State)
+	}
 	return res
-}
-
-// notice applies the origin's own recall or urge.
-func (t *txn) notice(c *Notice) Result {
-	n, ok := decodeNotice(c.Notice)
-	if !ok {
-		return refuse(exchange.Invalid, "the notice cannot be read")
-	}
-	ex, m, res := t.open(n.Exchange)
-	if res.Code != "" {
-		return res
-	}
-	if ex.Via != "" || !indexes(n.Deliveries, len(m.To)) {
-		return refuse(exchange.Conflict, "only the sender recalls or urges, for its own recipients")
-	}
-	var onward []uint16
-	for _, i := range n.Deliveries {
-		here, res := t.noticeOne(&m, &n, i, c.Receipts)
-		if res.Code != "" {
-			return res
-		}
-		if !here {
-			t.markRecall(m.ID, i, n.Kind)
-			onward = append(onward, i)
-		}
-	}
-	t.passNotice(&m, c.Notice, onward)
-	t.note(Event{Kind: EventNotice, Exchange: m.ID, Unit: n.From, Person: n.Person, Digest: t.sum(c.Notice.Bytes)})
-	return Result{Exchange: m.ID}
-}
-
-func (t *txn) markRecall(id exchange.ID, i uint16, kind exchange.NoticeKind) {
-	if kind != exchange.Recall {
-		return
-	}
-	if d, ok := load[Delivery](t, TableDelivery, DeliveryKey(id, i)); ok {
-		d.Recall = true
-		save(t, TableDelivery, DeliveryKey(id, i), d)
-	}
 }
 
 // judge records a decision that stores nothing else.
@@ -104,30 +72,58 @@ func (t *txn) judge(j *Judge) Result {
 	return Result{Exchange: j.Exchange}
 }
 
-// lease protects chunks of an upload before they are stored.
+// lease protects chunks of an upload before they are stored. Each new lease
+// clears away a few that ran out, so that broken uploads leave nothing behind.
 func (t *txn) lease(l *Lease) Result {
-	save(t, TableLease, l.ID[:], *l)
+	if l.ID == [16]byte{} {
+		return refuse(exchange.Invalid, "a lease has an id")
+	}
+	t.sweepLeases(l.ID[:])
+	save(t, TableLease, append([]byte(nil), l.ID[:]...), *l)
 	return Result{}
 }
 
-// deadline ends deliveries by this domain's receipts; those that moved on
-// meanwhile stay.
+const leasesSwept = 16 // looked at for each new one, from its place on: ids are random
+
+func (t *txn) sweepLeases(from []byte) {
+	var out [][]byte
+	n := 0
+	t.r.Scan(TableLease, nil, from, func(k, raw []byte) bool {
+		if l, err := exchange.Decode[Lease](raw); err == nil && l.Until < t.now {
+			out = append(out, append([]byte(nil), k...))
+		}
+		n++
+		return n < leasesSwept
+	})
+	for _, k := range out {
+		t.delete(TableLease, k)
+	}
+}
+
+// deadline ends deliveries of this origin that nobody took in time. One that
+// moved on meanwhile makes the command stale.
 func (t *txn) deadline(c *Deadline) Result {
 	for _, s := range c.Receipts {
 		r, ok := decodeReceipt(s)
-		if !ok {
-			return refuse(exchange.Invalid, "the receipt cannot be read")
+		if !ok || r.State != exchange.Bounced && r.State != exchange.Expired {
+			return refuse(exchange.Invalid, "the receipt does not give a delivery up")
 		}
-		_, m, res := t.open(r.Exchange)
+		ex, m, res := t.open(r.Exchange)
 		if res.Code != "" {
 			return res
 		}
+		if ex.Via != "" || r.Domain != t.self.Domain || r.Manifest != ex.Digest || !indexes(r.Deliveries, len(m.To)) {
+			return refuse(exchange.Invalid, "only the origin gives its deliveries up")
+		}
+		if t.now < m.NotAfter {
+			return refuse(exchange.Conflict, "the deadline of %s has not passed", m.ID)
+		}
 		for _, i := range r.Deliveries {
-			if d, ok := load[Delivery](t, TableDelivery, DeliveryKey(m.ID, i)); !ok || d.State.Final() || d.Last != r.Prev {
+			if d, ok := t.delivery(m.ID, i); !ok || d.State.Final() || d.Last != r.Prev || (d.State == exchange.Arrived) != (r.State == exchange.Expired) {
 				return refuse(exchange.Stale, "delivery %d changed meanwhile", i)
 			}
 		}
-		t.keepReceipt(&m, s, &r)
+		t.keepReceipt(m, s, &r)
 		t.note(Event{Kind: EventGivenUp, Exchange: m.ID, Digest: t.sum(s.Bytes)})
 	}
 	return Result{}

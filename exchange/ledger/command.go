@@ -28,6 +28,17 @@ type Command struct {
 	Person    *PersonRow     `cbor:"24,keyasint,omitempty"`
 }
 
+// kinds counts what a command asks for.
+func (c *Command) kinds() (n int) {
+	for _, set := range []bool{c.Bootstrap != nil, c.Submit != nil, c.Receive != nil, c.Custody != nil, c.Act != nil, c.Notice != nil,
+		c.Ack != nil, c.Open != nil, c.Statement != nil, c.Judge != nil, c.Lease != nil, c.Level != nil, c.Clock != nil, c.Deadline != nil, c.Person != nil} {
+		if set {
+			n++
+		}
+	}
+	return n
+}
+
 // Revisions count the changes of what decisions depend on.
 type Revisions struct {
 	Policy    uint64 `cbor:"1,keyasint,omitempty"`

@@ -1,9 +1,6 @@
 package ledger
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
@@ -54,6 +51,7 @@ func (t *txn) openLink(o *OpenLink) Result {
 		if link.PeerEpoch != [16]byte{} {
 			link.Resyncs++
 			t.note(Event{Kind: EventResync, Domain: o.Peer})
+			t.forgetTold(o.Peer) // it may have lost statements that it once had
 		}
 		link.PeerEpoch, link.ReceiveNext = o.Epoch, [exchange.ClassCount]uint64{}
 	}
@@ -82,15 +80,6 @@ func (t *txn) greeted(o *OpenLink) Result {
 	return Result{}
 }
 
-// neighbour reports whether d is the superior or a child of this domain.
-func (t *txn) neighbour(d exchange.Domain) bool {
-	if d == t.self.Parent && d != "" {
-		return true
-	}
-	info, ok := load[exchange.DomainInfo](t, TableDomain, []byte(d))
-	return ok && !info.Suspended && info.Parent == t.self.Domain
-}
-
 // inform queues the statements that a peer lacks and that are not queued for
 // it already.
 func (t *txn) inform(o *OpenLink) {
@@ -102,18 +91,30 @@ func (t *txn) inform(o *OpenLink) {
 }
 
 func (t *txn) tell(peer exchange.Domain, table Table, has map[exchange.Domain]uint64, wrap func(crypto.Signed) exchange.Message) {
-	latest := map[exchange.Domain]crypto.Signed{}
-	t.r.Scan(table, nil, nil, func(k, raw []byte) bool {
-		if s, err := exchange.Decode[crypto.Signed](raw); err == nil {
-			latest[exchange.Domain(k)] = s
-		}
-		return true
-	})
-	for _, issuer := range slices.Sorted(maps.Keys(latest)) {
-		number, _ := statementNumber(latest[issuer])
-		if number > has[issuer] && t.told(peer, table, issuer) < number {
-			t.markTold(peer, table, issuer, number)
-			t.enqueueMessage(peer, exchange.ClassControl, wrap(latest[issuer]))
-		}
+	type latest struct {
+		issuer exchange.Domain
+		signed crypto.Signed
+		number uint64
 	}
+	var lacks []latest
+	t.scan(table, nil, func(k, raw []byte) {
+		issuer := exchange.Domain(k)
+		s, err := exchange.Decode[crypto.Signed](raw)
+		number, ok := statementNumber(table, s)
+		if err != nil || !ok {
+			t.fail("the statement of %s in table %d cannot be read", issuer, table)
+			return
+		}
+		if number > has[issuer] && t.told(peer, table, issuer) < number {
+			lacks = append(lacks, latest{issuer, s, number})
+		}
+	})
+	for _, l := range lacks {
+		t.markTold(peer, table, l.issuer, l.number)
+		t.enqueueMessage(peer, exchange.ClassControl, wrap(l.signed))
+	}
+}
+
+func (t *txn) forgetTold(peer exchange.Domain) {
+	t.scan(TableTold, pair(string(peer), nil), func(k, _ []byte) { t.delete(TableTold, k) })
 }

@@ -19,6 +19,8 @@ const FeatureLevel = 1
 // so, so that one bad clock cannot expire every deadline.
 const MaxTimeJump = 45 * 24 * time.Hour
 
+const maxJump = exchange.Time(MaxTimeJump / time.Millisecond)
+
 // Machine applies commands. It holds no state.
 type Machine struct {
 	// Sum is SM3 over the concatenation of its parts.
@@ -33,7 +35,7 @@ func (m *Machine) Apply(r Reader, index uint64, command []byte) ([]byte, []Mutat
 	if err != nil {
 		return nil, nil, fmt.Errorf("ledger: index %d cannot be decoded: %w", index, err)
 	}
-	t := &txn{r: r, sum: m.Sum, index: index, over: map[string]int{}}
+	t := &txn{r: r, sum: m.Sum, index: index, over: map[place]int{}}
 	res := t.begin(&c)
 	if res.Code == "" {
 		res = t.dispatch(&c)
@@ -57,6 +59,10 @@ func refuse(code exchange.Code, format string, args ...any) Result {
 // begin loads the domain, moves the time and compares revisions.
 func (t *txn) begin(c *Command) Result {
 	var founded bool
+	if raw := t.get(TableMeta, KeyApplied); len(raw) == 8 && t.index <= binary.BigEndian.Uint64(raw) {
+		t.fail("index %d is applied already", t.index)
+		return refuse(exchange.Internal, "index %d is applied already", t.index)
+	}
 	t.self, founded = load[Self](t, TableMeta, keyDomain)
 	if founded == (c.Bootstrap != nil) {
 		if founded {
@@ -87,23 +93,33 @@ func (t *txn) setLevel(level uint32) {
 	t.put(TableMeta, keyLevel, binary.BigEndian.AppendUint32(nil, level))
 }
 
-// tick sets now to max(previous, proposed).
+// tick sets now to max(previous, proposed). An operator's time is taken as it
+// is, and the proposer's clock does not count then.
 func (t *txn) tick(c *Command) Result {
 	var prev exchange.Time
 	if raw := t.get(TableMeta, keyTime); len(raw) == 8 {
 		prev = exchange.Time(binary.BigEndian.Uint64(raw))
 	}
-	if prev != 0 && c.Clock == nil && c.Time > prev.Add(MaxTimeJump) {
+	proposed := c.Time
+	if c.Clock != nil {
+		proposed = *c.Clock
+	}
+	if prev != 0 && c.Clock == nil && proposed > prev && proposed-prev > maxJump {
 		return refuse(exchange.Unavailable, "the clock of the proposing replica is more than %d days ahead of the ledger; check its clock, or set the ledger's time by an operator's command", int(MaxTimeJump.Hours()/24))
 	}
-	t.now = max(prev, c.Time)
+	t.now = max(prev, proposed)
 	if t.now != prev {
 		t.put(TableMeta, keyTime, binary.BigEndian.AppendUint64(nil, uint64(t.now)))
 	}
 	return Result{}
 }
 
+// dispatch carries out the one thing that a command asks for.
 func (t *txn) dispatch(c *Command) Result {
+	if c.kinds() != 1 {
+		t.fail("the command is empty, of several kinds, or of a kind this program does not know")
+		return Result{}
+	}
 	switch {
 	case c.Bootstrap != nil:
 		return t.bootstrap(c.Bootstrap)
@@ -133,11 +149,8 @@ func (t *txn) dispatch(c *Command) Result {
 		return t.person(*c.Person)
 	case c.Level != nil:
 		return t.raise(*c.Level)
-	case c.Clock != nil:
-		t.note(Event{Kind: EventClock})
-		return Result{}
 	}
-	t.fail("the command is empty or of a kind this program does not know")
+	t.note(Event{Kind: EventClock})
 	return Result{}
 }
 

@@ -38,6 +38,8 @@ const (
 	TableHeld                       // peer ‖ 0 ‖ arrival (4) -> HeldRow: quarantined messages
 	TableTold                       // peer ‖ 0 ‖ table ‖ issuer -> number (8) queued for the peer
 	TableOffer                      // peer ‖ 0 ‖ exchange id -> nothing: chunks the peer may fetch
+	TableParent                     // domain -> name of its superior, "" at the top
+	TableDeadline                   // time (8) ‖ exchange id -> deliveries of this origin that are not final (2)
 	TableEnd                        // one past the last
 )
 

@@ -154,6 +154,15 @@ func Waiting(r Reader, peer exchange.Domain, fn func(exchange.ID) bool) {
 	})
 }
 
+// Due lists exchanges of this origin whose deadline is at or before a time and
+// that have deliveries which are not final, oldest deadline first, until fn
+// returns false.
+func Due(r Reader, at exchange.Time, fn func(exchange.ID) bool) {
+	r.Scan(TableDeadline, nil, nil, func(k, _ []byte) bool {
+		return exchange.Time(binary.BigEndian.Uint64(k)) <= at && fn(exchange.ID(k[8:]))
+	})
+}
+
 // Held lists quarantined messages of a link.
 func Held(r Reader, peer exchange.Domain) ([]HeldRow, error) {
 	return list[HeldRow](r, TableHeld, pair(string(peer), nil))
@@ -190,7 +199,7 @@ func Numbers(r Reader, table Table) map[exchange.Domain]uint64 {
 	out := map[exchange.Domain]uint64{}
 	r.Scan(table, nil, nil, func(k, raw []byte) bool {
 		if s, err := exchange.Decode[crypto.Signed](raw); err == nil {
-			out[exchange.Domain(k)], _ = statementNumber(s)
+			out[exchange.Domain(k)], _ = statementNumber(table, s)
 		}
 		return true
 	})

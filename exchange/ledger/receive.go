@@ -5,7 +5,6 @@ import (
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
-	"github.com/yizhan-exchange/yizhan/exchange/route"
 )
 
 // receive commits rows of a link together with the cursor. Rows below the
@@ -55,7 +54,7 @@ func (t *txn) receiveRow(peer exchange.Domain, row *ReceivedRow) Result {
 	case msg.Receipt != nil:
 		return t.receipt(peer, row, *msg.Receipt)
 	case msg.Notice != nil:
-		return t.noticed(row, *msg.Notice)
+		return t.noticed(peer, row, *msg.Notice)
 	case msg.Directory != nil:
 		t.keepDirectory(*msg.Directory, peer)
 	case msg.Units != nil:
@@ -64,6 +63,11 @@ func (t *txn) receiveRow(peer exchange.Domain, row *ReceivedRow) Result {
 		t.keepPolicy(*msg.Policy, peer)
 	}
 	return Result{}
+}
+
+func (t *txn) holdFor(peer exchange.Domain, row *ReceivedRow, reason string) Result {
+	row.Quarantine = reason
+	return t.hold(peer, row)
 }
 
 // hold quarantines a message that cannot be processed; the link goes on.
@@ -84,21 +88,20 @@ func (t *txn) hold(peer exchange.Domain, row *ReceivedRow) Result {
 // custody is taken at once; without, it waits for its chunks.
 func (t *txn) envelope(peer exchange.Domain, row *ReceivedRow, e *exchange.Envelope) Result {
 	m, ok := t.manifest(e.Manifest)
-	if !ok || len(e.Custody) == 0 || !indexes(e.Deliveries, len(m.To)) {
+	if !ok || m.ID.IsZero() || len(e.Custody) == 0 || !indexes(e.Deliveries, len(m.To)) {
 		return t.hold(peer, row)
 	}
 	digest := t.sum(e.Manifest.Bytes)
 	if known, ok := load[Exchange](t, TableExchange, ExchangeKey(m.ID)); ok {
-		if known.Digest != digest {
-			row.Quarantine = "an exchange of the same id with other content is already stored"
-			return t.hold(peer, row)
-		}
-		t.repeatReceipts(&m)
-		return Result{}
+		return t.repeated(peer, row, e, &m, &known, digest)
 	}
 	ex := Exchange{Manifest: e.Manifest, Digest: digest, Via: peer, Deliveries: e.Deliveries, Custody: e.Custody,
 		Inline: len(e.Inline) > 0, Waiting: len(row.Receipts) == 0, At: t.now}
-	t.keepInline(&m, e.Inline)
+	if ex.Inline {
+		if res := t.keepInline(&m, e.Inline); res.Code != "" {
+			return t.holdFor(peer, row, res.Message)
+		}
+	}
 	t.arrive(&m, &ex)
 	if row.Decision != nil {
 		t.decided(m.ID, DecisionRow{Decision: *row.Decision})
@@ -110,7 +113,33 @@ func (t *txn) envelope(peer exchange.Domain, row *ReceivedRow, e *exchange.Envel
 		t.put(TableWaiting, waitingKey(peer, &m), nil)
 		return Result{}
 	}
+	if !ex.Inline && t.takesCustody(row.Receipts) {
+		return refuse(exchange.Invalid, "custody of content that is not here")
+	}
 	return t.settle(&m, &ex, row.Receipts)
+}
+
+func (t *txn) takesCustody(receipts []crypto.Signed) bool {
+	return slices.ContainsFunc(receipts, func(s crypto.Signed) bool {
+		r, ok := decodeReceipt(s)
+		return !ok || r.State.Custody()
+	})
+}
+
+// repeated answers an envelope of a known exchange with this domain's own
+// receipts. Other content, or deliveries that did not come before, cannot be
+// a repetition.
+func (t *txn) repeated(peer exchange.Domain, row *ReceivedRow, e *exchange.Envelope, m *exchange.Manifest, known *Exchange, digest crypto.Digest) Result {
+	if known.Digest != digest {
+		return t.holdFor(peer, row, "an exchange of the same id with other content is already stored")
+	}
+	for _, i := range e.Deliveries {
+		if _, found := slices.BinarySearch(known.Deliveries, i); !found {
+			return t.holdFor(peer, row, "a stored exchange comes again with deliveries that were not there before")
+		}
+	}
+	t.repeatReceipts(m)
+	return Result{}
 }
 
 // arrive keeps the custody receipts that came along and begins the deliveries.
@@ -128,13 +157,15 @@ func (t *txn) arrive(m *exchange.Manifest, ex *Exchange) {
 
 // repeatReceipts answers a repeated envelope with this domain's own receipts.
 func (t *txn) repeatReceipts(m *exchange.Manifest) {
-	t.r.Scan(TableReceipt, m.ID[:], nil, func(_, raw []byte) bool {
-		if s, err := exchange.Decode[crypto.Signed](raw); err == nil {
-			if r, ok := decodeReceipt(s); ok && r.Domain == t.self.Domain {
-				t.sendReceipt(m, s)
-			}
+	t.scan(TableReceipt, m.ID[:], func(_, raw []byte) {
+		s, err := exchange.Decode[crypto.Signed](raw)
+		if err != nil {
+			t.fail("a receipt of %s cannot be read", m.ID)
+			return
 		}
-		return true
+		if r, ok := decodeReceipt(s); ok && r.Domain == t.self.Domain {
+			t.sendReceipt(m, s)
+		}
 	})
 }
 
@@ -147,28 +178,37 @@ func (t *txn) custody(c *Custody) Result {
 	if !ex.Waiting {
 		return Result{Exchange: c.Exchange, Replayed: true}
 	}
-	if res := t.kept(nil, c.Stored); res.Code != "" {
+	if res := t.kept(c.Stored); res.Code != "" {
 		return res
 	}
-	t.delete(TableWaiting, waitingKey(ex.Via, &m))
-	if res := t.settle(&m, &ex, c.Receipts); res.Code != "" {
+	t.delete(TableWaiting, waitingKey(ex.Via, m))
+	if res := t.settle(m, &ex, c.Receipts); res.Code != "" {
 		return res
 	}
 	t.note(Event{Kind: EventCustody, Exchange: m.ID, Digest: ex.Digest})
 	return Result{Exchange: c.Exchange}
 }
 
-// open loads an exchange and its manifest.
-func (t *txn) open(id exchange.ID) (Exchange, exchange.Manifest, Result) {
+// open loads an exchange and its manifest, which never changes and is decoded
+// once in a command.
+func (t *txn) open(id exchange.ID) (Exchange, *exchange.Manifest, Result) {
 	ex, ok := load[Exchange](t, TableExchange, ExchangeKey(id))
 	if !ok {
-		return ex, exchange.Manifest{}, refuse(exchange.NotFound, "no exchange %s", id)
+		return ex, nil, refuse(exchange.NotFound, "no exchange %s", id)
+	}
+	if m := t.manifests[id]; m != nil {
+		return ex, m, Result{}
 	}
 	m, ok := t.manifest(ex.Manifest)
 	if !ok {
 		t.fail("the stored manifest of %s cannot be read", id)
+		return ex, nil, refuse(exchange.Internal, "the stored manifest of %s cannot be read", id)
 	}
-	return ex, m, Result{}
+	if t.manifests == nil {
+		t.manifests = map[exchange.ID]*exchange.Manifest{}
+	}
+	t.manifests[id] = &m
+	return ex, &m, Result{}
 }
 
 // receipt keeps a receipt from further along the road.
@@ -179,93 +219,12 @@ func (t *txn) receipt(peer exchange.Domain, row *ReceivedRow, s crypto.Signed) R
 	}
 	ex, m, res := t.open(r.Exchange)
 	if res.Code != "" || ex.Digest != r.Manifest || !indexes(r.Deliveries, len(m.To)) {
-		row.Quarantine = "a receipt for an exchange that is not known here"
-		return t.hold(peer, row)
+		return t.holdFor(peer, row, "a receipt for an exchange that is not known here")
 	}
-	if t.keepReceipt(&m, s, &r) {
+	if t.keepReceipt(m, s, &r) {
 		t.note(Event{Kind: EventReceipt, Exchange: m.ID, Domain: r.Domain, Digest: t.sum(s.Bytes)})
 	}
 	return Result{}
-}
-
-// noticed applies a recall or an urge to local deliveries and passes it on to
-// the others. What is still arriving is withdrawn here.
-func (t *txn) noticed(row *ReceivedRow, s crypto.Signed) Result {
-	n, ok := decodeNotice(s)
-	if !ok {
-		return t.hold("", row)
-	}
-	ex, m, res := t.open(n.Exchange)
-	if res.Code != "" {
-		row.Quarantine = "a notice about an exchange that is not known here"
-		return t.hold("", row)
-	}
-	var onward []uint16
-	for _, i := range n.Deliveries {
-		if !slices.Contains(ex.Deliveries, i) {
-			continue
-		}
-		here, res := t.noticeOne(&m, &n, i, row.Receipts)
-		if res.Code != "" {
-			return res
-		}
-		if !here {
-			onward = append(onward, i)
-		}
-	}
-	t.passNotice(&m, s, onward)
-	return Result{}
-}
-
-// noticeOne handles one delivery; here is false when the notice must travel on.
-func (t *txn) noticeOne(m *exchange.Manifest, n *exchange.Notice, i uint16, prepared []crypto.Signed) (here bool, res Result) {
-	key := DeliveryKey(m.ID, i)
-	d, ok := load[Delivery](t, TableDelivery, key)
-	if !ok {
-		return true, Result{}
-	}
-	local := m.To[i].Unit.Domain() == t.self.Domain
-	if n.Kind == exchange.Urge {
-		d.Urged++
-		save(t, TableDelivery, key, d)
-		return local, Result{}
-	}
-	withdrawable := d.State == exchange.Arriving || local && d.State == exchange.Arrived
-	if !withdrawable {
-		return local || d.State.Final(), Result{}
-	}
-	s, r, ok := preparedRecall(prepared, i)
-	if !ok || r.Prev != d.Last {
-		return false, refuse(exchange.Stale, "delivery %d changed meanwhile", i)
-	}
-	t.keepReceipt(m, s, &r)
-	t.note(Event{Kind: EventRecalled, Exchange: m.ID, Unit: m.To[i].Unit, Digest: t.sum(s.Bytes)})
-	return true, Result{}
-}
-
-func (t *txn) passNotice(m *exchange.Manifest, s crypto.Signed, onward []uint16) {
-	hops, _, _ := route.Fan(t.self.Domain, m.To, onward, t.parents)
-	for _, h := range hops {
-		t.enqueueMessage(h.Peer, exchange.ClassOf(m.Urgency), exchange.Message{Notice: &s})
-	}
-}
-
-func preparedRecall(prepared []crypto.Signed, i uint16) (crypto.Signed, exchange.Receipt, bool) {
-	for _, s := range prepared {
-		if r, ok := decodeReceipt(s); ok && r.State == exchange.Recalled && r.Covers(i) {
-			return s, r, true
-		}
-	}
-	return crypto.Signed{}, exchange.Receipt{}, false
-}
-
-func decodeNotice(s crypto.Signed) (exchange.Notice, bool) {
-	body, ok := s.Body(exchange.ContextNotice)
-	if !ok {
-		return exchange.Notice{}, false
-	}
-	n, err := exchange.Decode[exchange.Notice](body)
-	return n, err == nil
 }
 
 func waitingKey(peer exchange.Domain, m *exchange.Manifest) []byte {

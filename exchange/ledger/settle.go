@@ -5,22 +5,22 @@ import (
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
-	"github.com/yizhan-exchange/yizhan/exchange/route"
 )
 
 // settle takes custody: it applies this domain's first receipts for an
 // exchange, puts local deliveries into inboxes, and queues the others for
-// their next hop. Precondition: every covered delivery is Arriving, or
-// Accepted by an earlier one of the receipts. It writes the exchange row.
+// their next hop. Precondition: every delivery is Arriving, or final because
+// it was recalled meanwhile. Postcondition: none is Arriving. It writes the
+// exchange row.
 func (t *txn) settle(m *exchange.Manifest, ex *Exchange, receipts []crypto.Signed) Result {
 	var onward []uint16
 	for _, s := range receipts {
 		r, ok := decodeReceipt(s)
-		if !ok || r.Exchange != m.ID || r.Manifest != ex.Digest || r.Domain != t.self.Domain {
+		if !ok || !t.firstWord(m, ex, &r) {
 			return refuse(exchange.Invalid, "a prepared receipt is not about this exchange")
 		}
 		for _, i := range r.Deliveries {
-			d, ok := load[Delivery](t, TableDelivery, DeliveryKey(m.ID, i))
+			d, ok := t.delivery(m.ID, i)
 			if !ok || d.State > exchange.Accepted {
 				return refuse(exchange.Stale, "delivery %d changed meanwhile", i)
 			}
@@ -34,16 +34,44 @@ func (t *txn) settle(m *exchange.Manifest, ex *Exchange, receipts []crypto.Signe
 			t.deliver(m, r.Deliveries)
 		}
 	}
+	for _, i := range ex.Deliveries {
+		if d, _ := t.delivery(m.ID, i); d.State == exchange.Arriving {
+			return refuse(exchange.Stale, "no receipt says what becomes of delivery %d", i)
+		}
+	}
 	ex.Waiting = false
 	save(t, TableExchange, ExchangeKey(m.ID), *ex)
-	hops, _, _ := route.Fan(t.self.Domain, m.To, onward, t.parents)
+	t.forward(m, ex, onward)
+	return Result{}
+}
+
+// firstWord reports whether a prepared receipt is about this exchange and says
+// what this domain may say when it takes custody.
+func (t *txn) firstWord(m *exchange.Manifest, ex *Exchange, r *exchange.Receipt) bool {
+	if r.Exchange != m.ID || r.Manifest != ex.Digest || r.Domain != t.self.Domain || !indexes(r.Deliveries, len(m.To)) {
+		return false
+	}
+	switch r.State {
+	case exchange.Accepted:
+		return ex.Via == ""
+	case exchange.Relayed, exchange.Refused:
+		return ex.Via != ""
+	case exchange.Arrived:
+		return !slices.ContainsFunc(r.Deliveries, func(i uint16) bool { return m.To[i].Unit.Domain() != t.self.Domain })
+	}
+	return false
+}
+
+// forward queues an exchange for the next hops. A hop fetches the chunks that
+// do not ride along.
+func (t *txn) forward(m *exchange.Manifest, ex *Exchange, onward []uint16) {
+	hops, _ := t.fan(m, onward)
 	for _, h := range hops {
 		t.enqueue(h.Peer, exchange.ClassOf(m.Urgency), QueueRow{Exchange: m.ID, Deliveries: h.Deliveries})
 		if !ex.Inline {
 			t.put(TableOffer, pair(string(h.Peer), m.ID[:]), nil)
 		}
 	}
-	return Result{}
 }
 
 // deliver puts local deliveries into their units' inboxes.
@@ -70,11 +98,39 @@ func (t *txn) keepReceipt(m *exchange.Manifest, s crypto.Signed, r *exchange.Rec
 	for _, i := range r.Deliveries {
 		t.advance(m, i, r, digest)
 	}
-	if peer, ok := route.Next(t.self.Domain, r.Domain, t.parents); ok && (peer == r.Domain || r.State.Final()) {
-		t.delete(TableOffer, pair(string(peer), m.ID[:])) // the neighbour has the chunks, or needs them no more
-	}
+	t.endOffer(m, r)
 	t.sendReceipt(m, s)
 	return true
+}
+
+// endOffer withdraws the chunks of an exchange from a neighbour that has them:
+// whoever takes custody has, and so has every domain before it on the road. A
+// neighbour that only ended some deliveries still fetches them for the others.
+func (t *txn) endOffer(m *exchange.Manifest, r *exchange.Receipt) {
+	if r.Domain == t.self.Domain {
+		return
+	}
+	peer, ok := t.toward(r.Domain)
+	key := pair(string(peer), m.ID[:])
+	if !ok || !t.has(TableOffer, key) {
+		return
+	}
+	if peer == r.Domain && !r.State.Custody() && t.openBeyond(m, peer) {
+		return
+	}
+	t.delete(TableOffer, key)
+}
+
+// openBeyond reports whether any delivery that goes through peer is not final.
+func (t *txn) openBeyond(m *exchange.Manifest, peer exchange.Domain) bool {
+	for i, to := range m.To {
+		if d, ok := t.delivery(m.ID, uint16(i)); ok && !d.State.Final() {
+			if p, ok := t.toward(to.Unit.Domain()); ok && p == peer {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sendReceipt queues a receipt towards the origin, unless this is the origin.
@@ -83,35 +139,9 @@ func (t *txn) sendReceipt(m *exchange.Manifest, s crypto.Signed) {
 	if origin == t.self.Domain {
 		return
 	}
-	if peer, ok := route.Next(t.self.Domain, origin, t.parents); ok {
+	if peer, ok := t.toward(origin); ok {
 		t.enqueueMessage(peer, exchange.ClassControl, exchange.Message{Receipt: &s})
 	}
-}
-
-// advance moves one delivery by a receipt. Custody moves forward only; a final
-// state stays, unless it was only presumed by a body other than the
-// recipient's, and the recipient's own domain now speaks.
-func (t *txn) advance(m *exchange.Manifest, i uint16, r *exchange.Receipt, digest crypto.Digest) {
-	key := DeliveryKey(m.ID, i)
-	d, ok := load[Delivery](t, TableDelivery, key)
-	if !ok || int(i) >= len(m.To) {
-		return
-	}
-	if !supersedes(r, d, m.To[i].Unit.Domain()) {
-		return
-	}
-	d.State, d.At, d.Where, d.Last = r.State, r.At, r.Domain, digest
-	if r.State.Final() {
-		d.Recall = false
-	}
-	save(t, TableDelivery, key, d)
-}
-
-func supersedes(r *exchange.Receipt, d Delivery, recipient exchange.Domain) bool {
-	if d.State.Final() {
-		return r.State.Final() && r.Domain == recipient && d.Where != recipient
-	}
-	return r.State >= d.State
 }
 
 func decodeReceipt(s crypto.Signed) (exchange.Receipt, bool) {

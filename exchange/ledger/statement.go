@@ -10,20 +10,17 @@ import (
 // statement keeps a directory, units or policy statement of this domain and
 // tells the neighbours.
 func (t *txn) statement(s *Statement) Result {
+	kept := false
 	switch {
 	case s.Directory != nil:
-		t.keepDirectory(*s.Directory, "")
+		kept = t.keepDirectory(*s.Directory, "")
 	case s.Units != nil:
-		t.keepUnits(*s.Units, "")
+		kept = t.keepUnits(*s.Units, "")
 	case s.Policy != nil:
-		return t.publish(*s.Policy)
+		kept = t.keepPolicy(*s.Policy, "")
 	}
-	return Result{}
-}
-
-func (t *txn) publish(s crypto.Signed) Result {
-	if !t.keepPolicy(s, "") {
-		return refuse(exchange.Conflict, "another policy was published meanwhile; look at it and publish again")
+	if !kept {
+		return refuse(exchange.Conflict, "another statement was published meanwhile; look at it and publish again")
 	}
 	return Result{}
 }
@@ -31,16 +28,16 @@ func (t *txn) publish(s crypto.Signed) Result {
 // keepDirectory stores a newer statement, replaces what it says of the
 // issuer's children, and floods it. Older ones are ignored; the same number
 // with other bytes is an alarm.
-func (t *txn) keepDirectory(s crypto.Signed, from exchange.Domain) {
+func (t *txn) keepDirectory(s crypto.Signed, from exchange.Domain) bool {
 	d, err := decodeStatement[exchange.Directory](s, crypto.ContextDirectory)
 	if err != nil || !t.newer(TableDirectory, d.Issuer, d.Number, s) {
-		return
+		return false
 	}
 	listed := map[exchange.Domain]bool{}
 	for _, c := range d.Children {
 		if c.Parent == d.Issuer || c.Domain == d.Issuer {
 			listed[c.Domain] = true
-			save(t, TableDomain, []byte(c.Domain), c)
+			t.saveDomain(c)
 		}
 	}
 	t.dropChildren(d.Issuer, listed)
@@ -51,23 +48,22 @@ func (t *txn) keepDirectory(s crypto.Signed, from exchange.Domain) {
 	save(t, TableMeta, keyDomain, t.self)
 	t.flood(TableDirectory, d.Issuer, d.Number, from, false, exchange.Message{Directory: &s})
 	t.note(Event{Kind: EventDirectory, Domain: d.Issuer, Digest: t.sum(s.Bytes)})
+	return true
 }
 
 func (t *txn) dropChildren(issuer exchange.Domain, listed map[exchange.Domain]bool) {
-	t.r.Scan(TableDomain, nil, nil, func(k, raw []byte) bool {
-		info, err := exchange.Decode[exchange.DomainInfo](raw)
-		if err == nil && info.Parent == issuer && !listed[info.Domain] {
-			t.delete(TableDomain, append([]byte(nil), k...))
+	t.scan(TableParent, nil, func(k, parent []byte) {
+		if d := exchange.Domain(k); exchange.Domain(parent) == issuer && !listed[d] {
+			t.dropDomain(d)
 		}
-		return true
 	})
 }
 
 // keepUnits stores a newer statement of a domain's units and floods it.
-func (t *txn) keepUnits(s crypto.Signed, from exchange.Domain) {
+func (t *txn) keepUnits(s crypto.Signed, from exchange.Domain) bool {
 	u, err := decodeStatement[exchange.Units](s, crypto.ContextUnits)
 	if err != nil || !t.newer(TableUnits, u.Domain, u.Number, s) {
-		return
+		return false
 	}
 	listed := map[exchange.Unit]bool{}
 	for _, info := range u.Units {
@@ -76,16 +72,17 @@ func (t *txn) keepUnits(s crypto.Signed, from exchange.Domain) {
 			save(t, TableUnit, unitKey(info.Unit), info)
 		}
 	}
-	t.r.Scan(TableUnit, pair(string(u.Domain), nil), nil, func(k, raw []byte) bool {
-		if info, err := exchange.Decode[exchange.UnitInfo](raw); err == nil && !listed[info.Unit] {
-			t.delete(TableUnit, append([]byte(nil), k...))
+	prefix := pair(string(u.Domain), nil)
+	t.scan(TableUnit, prefix, func(k, _ []byte) {
+		if !listed[exchange.Unit(string(k[len(prefix):])+"@"+string(u.Domain))] {
+			t.delete(TableUnit, k)
 		}
-		return true
 	})
 	t.self.Revisions.Directory++
 	save(t, TableMeta, keyDomain, t.self)
 	t.flood(TableUnits, u.Domain, u.Number, from, false, exchange.Message{Units: &s})
 	t.note(Event{Kind: EventUnits, Domain: u.Domain, Digest: t.sum(s.Bytes)})
+	return true
 }
 
 // unitKey orders units by domain: domain ‖ 0 ‖ local name.
@@ -108,7 +105,7 @@ func (t *txn) keepPolicy(s crypto.Signed, from exchange.Domain) bool {
 // newer stores s as the latest of its issuer when its number is higher.
 func (t *txn) newer(table Table, issuer exchange.Domain, number uint64, s crypto.Signed) bool {
 	if old, ok := load[crypto.Signed](t, table, []byte(issuer)); ok {
-		had, _ := statementNumber(old)
+		had, _ := statementNumber(table, old)
 		if had == number && t.sum(old.Bytes) != t.sum(s.Bytes) {
 			t.note(Event{Kind: EventEquivocation, Domain: issuer, Digest: t.sum(s.Bytes)})
 		}
@@ -130,19 +127,6 @@ func (t *txn) flood(table Table, issuer exchange.Domain, number uint64, from exc
 			t.enqueueMessage(peer, exchange.ClassControl, m)
 		}
 	}
-}
-
-// neighbours lists the superior, then the children in order of name, that have
-// ever opened a link. Others are informed when they first do.
-func (t *txn) neighbours(downOnly bool) []exchange.Domain {
-	var out []exchange.Domain
-	t.r.Scan(TableLink, nil, nil, func(k, _ []byte) bool {
-		if d := exchange.Domain(k); !downOnly || d != t.self.Parent {
-			out = append(out, d)
-		}
-		return true
-	})
-	return out
 }
 
 func toldKey(peer exchange.Domain, table Table, issuer exchange.Domain) []byte {
@@ -170,14 +154,15 @@ func decodeStatement[T any](s crypto.Signed, context string) (T, error) {
 	return exchange.Decode[T](body)
 }
 
-// statementNumber reads the number of a stored directory, units or policy
-// statement.
-func statementNumber(s crypto.Signed) (uint64, bool) {
-	if d, err := decodeStatement[exchange.Directory](s, crypto.ContextDirectory); err == nil {
-		return d.Number, true
-	}
-	if u, err := decodeStatement[exchange.Units](s, crypto.ContextUnits); err == nil {
-		return u.Number, true
+// statementNumber reads the number of a statement stored in a table.
+func statementNumber(table Table, s crypto.Signed) (uint64, bool) {
+	switch table {
+	case TableDirectory:
+		d, err := decodeStatement[exchange.Directory](s, crypto.ContextDirectory)
+		return d.Number, err == nil
+	case TableUnits:
+		u, err := decodeStatement[exchange.Units](s, crypto.ContextUnits)
+		return u.Number, err == nil
 	}
 	b, err := decodeStatement[exchange.PolicyBundle](s, crypto.ContextPolicy)
 	return b.Number, err == nil

@@ -3,15 +3,14 @@ package ledger
 import (
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
-	"github.com/yizhan-exchange/yizhan/exchange/route"
 )
 
 // submit takes a new exchange into custody, or answers a repeated key from
 // what is stored. All signatures were checked before the log.
 func (t *txn) submit(s *Submit) Result {
 	m, ok := t.manifest(s.Manifest)
-	if !ok || len(s.Receipts) == 0 {
-		return refuse(exchange.Invalid, "the manifest cannot be read, or there is no receipt for it")
+	if !ok || len(s.Receipts) == 0 || m.ID.IsZero() || len(m.To) == 0 || m.From.Domain() != t.self.Domain {
+		return refuse(exchange.Invalid, "the manifest is not one of this domain, or there is no receipt for it")
 	}
 	keyKey := UnitKey(m.From, []byte(s.Key))
 	if row, known := load[KeyRow](t, TableKey, keyKey); known {
@@ -20,22 +19,20 @@ func (t *txn) submit(s *Submit) Result {
 	if t.has(TableExchange, ExchangeKey(m.ID)) {
 		return refuse(exchange.Conflict, "exchange %s is already stored", m.ID)
 	}
-	if res := t.kept(s.Inline, s.Stored); res.Code != "" {
+	if res := t.uploaded(&m, s); res.Code != "" {
 		return res
 	}
-	all := allDeliveries(len(m.To))
-	if _, _, lost := route.Fan(t.self.Domain, m.To, all, t.parents); len(lost) > 0 {
-		return refuse(exchange.Stale, "there is no road to a recipient any more")
-	}
-	ex := Exchange{Manifest: s.Manifest, Digest: t.sum(s.Manifest.Bytes), Deliveries: all, At: t.now,
+	ex := Exchange{Manifest: s.Manifest, Digest: t.sum(s.Manifest.Bytes), Deliveries: allDeliveries(len(m.To)), At: t.now,
 		Inline: len(s.Inline) > 0, Person: s.Person}
-	t.keepInline(&m, s.Inline)
-	for _, i := range all {
+	if _, lost := t.fan(&m, ex.Deliveries); len(lost) > 0 {
+		return refuse(exchange.Unavailable, "there is no road in the directory to %s", m.To[lost[0]].Unit)
+	}
+	for _, i := range ex.Deliveries {
 		save(t, TableDelivery, DeliveryKey(m.ID, i), Delivery{State: exchange.Arriving, At: t.now, Where: t.self.Domain})
 	}
 	save(t, TableKey, keyKey, KeyRow{Exchange: m.ID, Content: s.Content})
 	t.put(TableOutbox, UnitKey(m.From, m.ID[:]), nil)
-	t.delete(TableLease, s.Lease[:])
+	t.expect(&m)
 	t.decided(m.ID, DecisionRow{Decision: s.Decision, Unit: m.From, Person: s.Person})
 	if res := t.settle(&m, &ex, s.Receipts); res.Code != "" {
 		return res
@@ -43,6 +40,20 @@ func (t *txn) submit(s *Submit) Result {
 	t.count(1, 0)
 	t.note(Event{Kind: EventSubmitted, Exchange: m.ID, Unit: m.From, Person: s.Person, Digest: ex.Digest})
 	return Result{Exchange: m.ID, Receipts: s.Receipts[:1], State: exchange.Accepted}
+}
+
+// uploaded checks that all content is here: in the command, or on a majority
+// under a lease that protected it until now.
+func (t *txn) uploaded(m *exchange.Manifest, s *Submit) Result {
+	if len(s.Inline) > 0 {
+		return t.keepInline(m, s.Inline)
+	}
+	lease, ok := load[Lease](t, TableLease, s.Lease[:])
+	if !ok || lease.Until < t.now {
+		return refuse(exchange.Unavailable, "the upload took longer than its lease protects it; submit again")
+	}
+	t.delete(TableLease, append([]byte(nil), s.Lease[:]...))
+	return t.kept(s.Stored)
 }
 
 // replay answers a known key: the original receipt, or a conflict.
@@ -59,10 +70,7 @@ func (t *txn) replay(row KeyRow, content crypto.Digest) Result {
 
 // kept checks that content which does not ride in the command is on a majority
 // of the configuration in force now.
-func (t *txn) kept(inline [][]byte, stored []exchange.Stored) Result {
-	if len(inline) > 0 {
-		return Result{}
-	}
+func (t *txn) kept(stored []exchange.Stored) Result {
 	conf, ok := load[Configuration](t, TableMeta, KeyConfiguration)
 	if !ok {
 		return refuse(exchange.Unavailable, "the configuration of the domain is not known yet")
@@ -82,14 +90,16 @@ func (t *txn) kept(inline [][]byte, stored []exchange.Stored) Result {
 	return Result{}
 }
 
-// keepInline stores small sealed chunks under their addresses.
-func (t *txn) keepInline(m *exchange.Manifest, inline [][]byte) {
+// keepInline stores small sealed chunks under their addresses: all or none.
+func (t *txn) keepInline(m *exchange.Manifest, inline [][]byte) Result {
 	addresses := m.Chunks()
-	for i, data := range inline {
-		if i < len(addresses) {
-			t.put(TableInline, append([]byte(nil), addresses[i][:]...), data)
-		}
+	if len(inline) != len(addresses) {
+		return refuse(exchange.Invalid, "%d chunks ride along, the manifest lists %d", len(inline), len(addresses))
 	}
+	for i, data := range inline {
+		t.put(TableInline, append([]byte(nil), addresses[i][:]...), data)
+	}
+	return Result{}
 }
 
 func (t *txn) manifest(s crypto.Signed) (exchange.Manifest, bool) {
@@ -98,12 +108,7 @@ func (t *txn) manifest(s crypto.Signed) (exchange.Manifest, bool) {
 		return exchange.Manifest{}, false
 	}
 	m, err := exchange.Decode[exchange.Manifest](body)
-	return m, err == nil
-}
-
-func (t *txn) parents(d exchange.Domain) (exchange.Domain, bool) {
-	info, ok := load[exchange.DomainInfo](t, TableDomain, []byte(d))
-	return info.Parent, ok
+	return m, err == nil && len(m.To) <= exchange.MaxRecipients
 }
 
 func allDeliveries(n int) []uint16 {

@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -17,15 +19,29 @@ type txn struct {
 	now    exchange.Time
 	self   Self
 	muts   []Mutation
-	over   map[string]int // table and key -> position in muts
+	over   map[place]int // position in muts
 	events []Event
 	err    error
+
+	// What a command of many rows would decode again and again.
+	suffixes  map[place]uint32 // next unused suffix under a prefix
+	manifests map[exchange.ID]*exchange.Manifest
+	hops      map[exchange.Domain]hop
 }
 
-func overlayKey(t Table, key []byte) string { return string(append([]byte{byte(t)}, key...)) }
+// place is a row's table and key.
+type place struct {
+	table Table
+	key   string
+}
+
+type hop struct {
+	peer exchange.Domain
+	ok   bool
+}
 
 func (t *txn) get(table Table, key []byte) []byte {
-	if i, ok := t.over[overlayKey(table, key)]; ok {
+	if i, ok := t.over[place{table, string(key)}]; ok {
 		return t.muts[i].Value
 	}
 	return t.r.Get(table, key)
@@ -43,13 +59,34 @@ func (t *txn) put(table Table, key, value []byte) {
 func (t *txn) delete(table Table, key []byte) { t.set(Mutation{table, key, nil}) }
 
 func (t *txn) set(m Mutation) {
-	k := overlayKey(m.Table, m.Key)
+	k := place{m.Table, string(m.Key)}
 	if i, ok := t.over[k]; ok {
 		t.muts[i].Value = m.Value
 		return
 	}
 	t.over[k] = len(t.muts)
 	t.muts = append(t.muts, m)
+}
+
+// scan calls fn for the rows under prefix, this command's own included, in
+// order of key. fn may change rows.
+func (t *txn) scan(table Table, prefix []byte, fn func(key, value []byte)) {
+	var rows []Mutation
+	t.r.Scan(table, prefix, nil, func(k, v []byte) bool {
+		if _, own := t.over[place{table, string(k)}]; !own {
+			rows = append(rows, Mutation{table, bytes.Clone(k), v})
+		}
+		return true
+	})
+	for _, m := range t.muts {
+		if m.Table == table && m.Value != nil && bytes.HasPrefix(m.Key, prefix) {
+			rows = append(rows, m)
+		}
+	}
+	slices.SortFunc(rows, func(a, b Mutation) int { return bytes.Compare(a.Key, b.Key) })
+	for _, m := range rows {
+		fn(m.Key, m.Value)
+	}
 }
 
 func (t *txn) fail(format string, args ...any) {
@@ -75,17 +112,24 @@ func load[T any](t *txn, table Table, key []byte) (T, bool) {
 
 func save(t *txn, table Table, key []byte, v any) { t.put(table, key, exchange.Encode(v)) }
 
-// next returns the first unused 4-byte suffix under prefix, counting also this
-// command's own rows.
+// next takes the first unused 4-byte suffix under prefix, counting also this
+// command's own rows. The caller writes the row.
 func (t *txn) next(table Table, prefix []byte) uint32 {
-	n := uint32(0)
-	t.r.ScanBack(table, prefix, nil, func(k, _ []byte) bool {
-		n = binary.BigEndian.Uint32(k[len(k)-4:]) + 1
-		return false
-	})
-	for t.has(table, sequenceKey(prefix, n)) {
-		n++
+	at := place{table, string(prefix)}
+	n, known := t.suffixes[at]
+	if !known {
+		t.r.ScanBack(table, prefix, nil, func(k, _ []byte) bool {
+			n = binary.BigEndian.Uint32(k[len(k)-4:]) + 1
+			return false
+		})
+		for t.has(table, sequenceKey(prefix, n)) {
+			n++
+		}
 	}
+	if t.suffixes == nil {
+		t.suffixes = map[place]uint32{}
+	}
+	t.suffixes[at] = n + 1
 	return n
 }
 

@@ -8,7 +8,8 @@ import "github.com/yizhan-exchange/yizhan/exchange"
 const maxDepth = 16
 
 // Parents tells the superior of a domain: "" at the top, false when the domain
-// is unknown or suspended.
+// is unknown. A suspended domain keeps its place in the tree: what travels
+// through it waits, and receipts still find their way back.
 type Parents func(exchange.Domain) (exchange.Domain, bool)
 
 // Ancestors lists d and its superiors, nearest first. It is nil when any of
@@ -79,6 +80,12 @@ type Hop struct {
 // through, in order of first mention: an exchange crosses each link once and
 // fans out below. Deliveries without a road are returned apart.
 func Fan(self exchange.Domain, to []exchange.Recipient, deliveries []uint16, parents Parents) (hops []Hop, local, lost []uint16) {
+	return FanBy(self, to, deliveries, func(dest exchange.Domain) (exchange.Domain, bool) { return Next(self, dest, parents) })
+}
+
+// FanBy is Fan with the next hops looked up by the caller, who may remember
+// them.
+func FanBy(self exchange.Domain, to []exchange.Recipient, deliveries []uint16, next func(dest exchange.Domain) (exchange.Domain, bool)) (hops []Hop, local, lost []uint16) {
 	index := map[exchange.Domain]int{}
 	for _, i := range deliveries {
 		dest := to[i].Unit.Domain()
@@ -86,7 +93,7 @@ func Fan(self exchange.Domain, to []exchange.Recipient, deliveries []uint16, par
 			local = append(local, i)
 			continue
 		}
-		peer, ok := Next(self, dest, parents)
+		peer, ok := next(dest)
 		if !ok {
 			lost = append(lost, i)
 			continue

@@ -86,3 +86,12 @@ func (m *Memory) Put(mutations ...ledger.Mutation) {
 
 // Rows counts the rows of a table.
 func (m *Memory) Rows(t ledger.Table) int { return len(m.tables[t]) }
+
+// Clone copies the rows; the copy does not see later changes.
+func (m *Memory) Clone() *Memory {
+	out := &Memory{}
+	for t, rows := range m.tables {
+		out.tables[t] = slices.Clone(rows)
+	}
+	return out
+}
