@@ -15,6 +15,7 @@ type Proxy struct {
 	target string
 	Up     atomic.Int64 // bytes from those who dial
 	Down   atomic.Int64
+	mute   atomic.Bool
 	mu     sync.Mutex
 	cut    bool
 	conns  map[net.Conn]bool
@@ -47,8 +48,12 @@ func (p *Proxy) Cut() {
 	p.conns = map[net.Conn]bool{}
 }
 
+// Mute swallows what comes back from the target, until the proxy is cut and
+// mended: requests get through, and their answers do not.
+func (p *Proxy) Mute() { p.mute.Store(true) }
+
 // Mend lets connections through again.
-func (p *Proxy) Mend() { p.mu.Lock(); defer p.mu.Unlock(); p.cut = false }
+func (p *Proxy) Mend() { p.mute.Store(false); p.mu.Lock(); defer p.mu.Unlock(); p.cut = false }
 
 func (p *Proxy) serve() {
 	for {
@@ -71,12 +76,12 @@ func (p *Proxy) forward(in net.Conn) {
 		return
 	}
 	done := make(chan struct{}, 2)
-	pipe := func(to, from net.Conn, n *atomic.Int64) {
+	pipe := func(to io.Writer, from net.Conn, n *atomic.Int64) {
 		_, _ = io.Copy(counted{to, n}, from)
 		done <- struct{}{}
 	}
 	go pipe(out, in, &p.Up)
-	go pipe(in, out, &p.Down)
+	go pipe(muted{in, &p.mute}, out, &p.Down)
 	<-done
 }
 
@@ -89,6 +94,19 @@ func (p *Proxy) keep(conns ...net.Conn) bool {
 		}
 	}
 	return !p.cut
+}
+
+// muted drops what is written while it is on.
+type muted struct {
+	io.Writer
+	on *atomic.Bool
+}
+
+func (m muted) Write(b []byte) (int, error) {
+	if m.on.Load() {
+		return len(b), nil
+	}
+	return m.Writer.Write(b)
 }
 
 type counted struct {
