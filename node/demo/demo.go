@@ -32,7 +32,10 @@ type Options struct {
 	Provider string            // of the national algorithms; the directory's own, or emmansun, when ""
 	BasePort int               // the sample's port when 0, free ports when negative
 	Logger   *slog.Logger      // of the nodes; silent when nil
-	Version  string
+	// Heartbeat is how soon a silent leader is missed. 500 ms when 0; load that
+	// uses up the machine wants more.
+	Heartbeat time.Duration
+	Version   string
 }
 
 // Demo is a federation that runs in this process.
@@ -57,6 +60,9 @@ func Start(ctx context.Context, o Options) (d *Demo, err error) {
 	began := time.Now()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = heartbeat
 	}
 	d = &Demo{failed: make(chan error, 1), closing: make(chan struct{})}
 	if d.Trial, d.Made, err = founding.MakeOrOpen(o.federation(), o.Dir); err != nil {
@@ -118,7 +124,7 @@ func (d *Demo) startNode(name string, o Options) (*node.Node, error) {
 	c.Crypto.Provider = d.Provider
 	for i := range c.Domains {
 		here := &c.Domains[i]
-		here.Heartbeat = config.Duration(heartbeat)
+		here.Heartbeat = config.Duration(o.Heartbeat)
 		here.Limits.FreeDisk = defaultDisk
 		if s := here.Superior; s != nil {
 			s.Retry = config.Retry{First: config.Duration(firstRetry), Ceiling: config.Duration(lastRetry)}
