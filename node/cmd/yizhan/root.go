@@ -40,6 +40,7 @@ var commands = []func(*app) *cobra.Command{
 	newUnitsCommand,
 	newCapabilitiesCommand,
 	newDemoCommand,
+	newBenchCommand,
 	newRunCommand,
 	newInitCommand,
 	newVersionCommand,
