@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
@@ -21,6 +22,7 @@ type arrival struct {
 	peer    exchange.Domain
 	order   []crypto.Digest
 	missing map[crypto.Digest]bool
+	trouble string // why it could not be completed when last tried
 }
 
 func (a *arrivals) get(id exchange.ID) *arrival {
@@ -107,6 +109,30 @@ func (a *arrivals) stored(peer exchange.Domain, address crypto.Digest) (complete
 	return complete
 }
 
+// worse remembers why an envelope cannot be completed, and reports whether that
+// is news.
+func (a *arrivals) worse(id exchange.ID, trouble string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w := a.waiting[id]
+	if w == nil || w.trouble == trouble {
+		return w == nil
+	}
+	w.trouble = trouble
+	return true
+}
+
+// keepOnly drops arrivals from peer that are not among ids.
+func (a *arrivals) keepOnly(peer exchange.Domain, ids []exchange.ID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, w := range a.waiting {
+		if w.peer == peer && !slices.Contains(ids, id) {
+			delete(a.waiting, id)
+		}
+	}
+}
+
 // Lead is called when this replica begins to lead, before links open: what
 // the last leader knew about chunks may be out of date here.
 func (d *Domain) Lead() {
@@ -115,24 +141,18 @@ func (d *Domain) Lead() {
 }
 
 // Wanted implements delivery.Station. Envelopes that lack nothing any more are
-// completed on the way.
+// completed on the way. One that cannot be completed is tried again each time,
+// and does not keep the others from arriving.
 func (d *Domain) Wanted(peer exchange.Domain, most int) ([]crypto.Digest, error) {
-	var ids []exchange.ID
-	err := d.Log.View(func(r ledger.Reader) error {
-		ledger.Waiting(r, peer, func(id exchange.ID) bool {
-			ids = append(ids, id)
-			return len(ids) < 1024
-		})
-		return nil
-	})
+	ids, err := d.waiting(peer)
 	if err != nil {
 		return nil, err
 	}
 	ctx := context.Background()
 	var out []crypto.Digest
 	for _, id := range ids {
-		if err := d.look(ctx, id); err != nil {
-			return out, err
+		if err := d.look(ctx, id); err != nil && d.arrivals.worse(id, err.Error()) {
+			d.Logger.Warn("an arrived exchange cannot be completed", "exchange", id, "peer", peer, "err", err)
 		}
 		out = append(out, d.arrivals.lacks(id, most-len(out))...)
 		if len(out) >= most {
@@ -140,6 +160,24 @@ func (d *Domain) Wanted(peer exchange.Domain, most int) ([]crypto.Digest, error)
 		}
 	}
 	return out, nil
+}
+
+const mostWaiting = 1024 // envelopes of one peer that are looked at
+
+// waiting lists envelopes of peer whose chunks are not here, and forgets those
+// that ceased to wait.
+func (d *Domain) waiting(peer exchange.Domain) (ids []exchange.ID, err error) {
+	err = d.Log.View(func(r ledger.Reader) error {
+		ledger.Waiting(r, peer, func(id exchange.ID) bool {
+			ids = append(ids, id)
+			return len(ids) < mostWaiting
+		})
+		return nil
+	})
+	if err == nil && len(ids) < mostWaiting {
+		d.arrivals.keepOnly(peer, ids)
+	}
+	return ids, err
 }
 
 // look finds out once which chunks an envelope lacks.

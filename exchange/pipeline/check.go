@@ -10,6 +10,8 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange/official"
 )
 
+const longestExpiry = 366 * 24 * 3600 // seconds
+
 func field(name string, i int) string { return fmt.Sprintf("%s[%d]", name, i) }
 
 // check reports everything wrong with a submission at once: recipients,
@@ -32,6 +34,9 @@ func (d *Domain) check(f *federation, caller exchange.Caller, s exchange.Submiss
 	}
 	if s.ExpiresIn < 0 {
 		problems.Add("expires_in_seconds", "expiry.negative", "the expiry lies in the past", "有效期不能为负", "", "leave it out for the domain's default")
+	}
+	if s.ExpiresIn > longestExpiry {
+		problems.Add("expires_in_seconds", "expiry.long", "the expiry lies more than 366 days ahead", "有效期不得超过 366 天", "", "leave it out for the domain's default")
 	}
 	return w, merge(problems).Err(opSubmit)
 }

@@ -76,6 +76,7 @@ type Domain struct {
 	viewLock sync.Mutex
 	arrivals arrivals
 	offers   offers
+	stumbles stumbles
 }
 
 var _ exchange.Service = (*Domain)(nil)

@@ -24,8 +24,9 @@ func (d *Domain) prepareEnvelope(ctx context.Context, f *federation, peer exchan
 	}
 	v, err := d.judge(ctx, f, peer, &m, e.Deliveries)
 	if err != nil {
-		return err
+		return d.stumbles.give(ctx, m.ID, err)
 	}
+	d.stumbles.forget(m.ID)
 	row.Decision = &v.decision
 	if len(e.Inline) == 0 && len(v.local)+len(v.onward) > 0 {
 		return nil
@@ -42,6 +43,9 @@ func (d *Domain) verifyEnvelope(f *federation, peer exchange.Domain, e *exchange
 	if err != nil {
 		return m, corrupt("manifest: %w", err)
 	}
+	if len(e.Manifest.Bytes) > exchange.MaxManifestSize {
+		return m, corrupt("the manifest has %d bytes, at most %d are possible", len(e.Manifest.Bytes), exchange.MaxManifestSize)
+	}
 	if err := checkManifest(&m, e.Deliveries); err != nil {
 		return m, err
 	}
@@ -53,31 +57,15 @@ func (d *Domain) verifyEnvelope(f *federation, peer exchange.Domain, e *exchange
 	if len(road) < 2 || road[len(road)-2] != peer {
 		return m, exchange.Errorf(exchange.Denied, opReceive, "%s is not on the road from %s to %s", peer, origin, d.Domain)
 	}
+	for _, i := range e.Deliveries {
+		if next, ok := route.Next(d.Domain, m.To[i].Unit.Domain(), f.parents); ok && next == peer {
+			return m, exchange.Errorf(exchange.Denied, opReceive, "the road to %s leads back to %s", m.To[i].Unit, peer)
+		}
+	}
 	if err := d.verifyCustody(f, &m, e, road); err != nil {
 		return m, err
 	}
 	return m, d.verifyInline(&m, e.Inline)
-}
-
-// checkManifest bounds what a neighbour may hand in.
-func checkManifest(m *exchange.Manifest, deliveries []uint16) error {
-	switch {
-	case !m.From.Valid() || len(m.To) == 0 || len(m.To) > exchange.MaxRecipients || !ascending(deliveries, len(m.To)):
-		return corrupt("the manifest's sender or recipients are not well formed")
-	case len(m.Parts) == 0 || len(m.Parts) > exchange.MaxFiles+1 || len(m.Wraps) > exchange.MaxRecipients+1:
-		return corrupt("the manifest has %d parts and %d wraps", len(m.Parts), len(m.Wraps))
-	}
-	for _, to := range m.To {
-		if !to.Unit.Valid() {
-			return corrupt("a recipient of the manifest is not well formed")
-		}
-	}
-	for _, p := range m.Parts {
-		if len(p.Chunks) == 0 || p.Size < 0 || p.Size > exchange.MaxContent {
-			return corrupt("a part of the manifest has no chunks or an impossible size")
-		}
-	}
-	return nil
 }
 
 // verifyCustody checks the chain of custody from ACCEPTED to the neighbour.
@@ -240,20 +228,25 @@ func (d *Domain) custodyReceipts(m *exchange.Manifest, manifest crypto.Digest, c
 }
 
 // receiptInPlace checks that a receipt's domain stands on the road of every
-// delivery it covers, and that only the recipient's domain says what happened
-// at the end of it.
+// delivery it covers, and says only what it can know there.
 func (d *Domain) receiptInPlace(f *federation, m *exchange.Manifest, r *exchange.Receipt) error {
 	if !ascending(r.Deliveries, len(m.To)) {
 		return corrupt("the receipt of %s covers no such deliveries", r.Domain)
 	}
+	acted := r.State == exchange.SignedFor || r.State == exchange.Returned
+	checked := map[exchange.Domain]bool{}
 	for _, i := range r.Deliveries {
-		dest := m.To[i].Unit.Domain()
-		atEnd := r.State == exchange.Arrived || r.State == exchange.SignedFor || r.State == exchange.Returned
-		if atEnd && r.Domain != dest || r.Unit != "" && r.Unit != m.To[i].Unit {
-			return corrupt("%s cannot state %s for %s", r.Domain, r.State, m.To[i].Unit)
+		to := m.To[i].Unit
+		dest := to.Domain()
+		if !ledger.MayState(r.State, r.Domain, m.From.Domain(), dest) || r.Unit != to && (acted || r.Unit != "") {
+			return corrupt("%s cannot state %s for %s", r.Domain, r.State, to)
 		}
+		if checked[dest] {
+			continue
+		}
+		checked[dest] = true
 		if !slices.Contains(route.Road(m.From.Domain(), dest, f.parents), r.Domain) {
-			return corrupt("%s is not on the road to %s", r.Domain, m.To[i].Unit)
+			return corrupt("%s is not on the road to %s", r.Domain, to)
 		}
 	}
 	return nil

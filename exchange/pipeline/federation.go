@@ -19,6 +19,7 @@ type federation struct {
 	self      exchange.DomainInfo
 	book      *directory.Book
 	policy    *policy.Set
+	bundles   []crypto.Digest // of the bundles that policy was compiled from
 }
 
 // federation returns the view that matches the ledger now, building it when a
@@ -66,11 +67,7 @@ func (d *Domain) load(prev *federation) (*federation, error) {
 		if err := d.loadBook(r, f); err != nil {
 			return err
 		}
-		if prev != nil && prev.revisions.Policy == self.Revisions.Policy && prev.revisions.Directory == self.Revisions.Directory {
-			f.policy = prev.policy
-			return nil
-		}
-		return d.loadPolicy(r, f)
+		return d.loadPolicy(r, f, prev)
 	})
 	return f, err
 }
@@ -127,9 +124,11 @@ func addHistory(r ledger.Reader, book *directory.Book, issuer exchange.Domain) (
 	return book, err
 }
 
-// loadPolicy compiles the bundles of the superiors, topmost first, then this
-// domain's own.
-func (d *Domain) loadPolicy(r ledger.Reader, f *federation) error {
+// loadPolicy verifies the bundles of the superiors, topmost first, then this
+// domain's own, each as of when it was made: a key may be renewed without its
+// policies being published again. They are compiled when they are not the same
+// as before.
+func (d *Domain) loadPolicy(r ledger.Reader, f, prev *federation) error {
 	line := append([]exchange.Domain{d.Domain}, f.book.Ancestors(d.Domain)...)
 	slices.Reverse(line)
 	var bundles []exchange.PolicyBundle
@@ -141,19 +140,35 @@ func (d *Domain) loadPolicy(r ledger.Reader, f *federation) error {
 		if !ok {
 			continue
 		}
-		body, err := f.book.Verify(issuer, crypto.ContextPolicy, s, d.Clock())
-		if err != nil {
-			return exchange.Errorf(exchange.Unavailable, "pipeline.policy", "the policy of %s does not verify: %w", issuer, err)
-		}
-		b, err := exchange.Decode[exchange.PolicyBundle](body)
+		b, err := readBundle(s)
 		if err != nil {
 			return err
 		}
+		if _, err := f.book.Verify(issuer, crypto.ContextPolicy, s, b.At); err != nil {
+			return exchange.Errorf(exchange.Unavailable, "pipeline.policy", "the policy of %s does not verify: %w", issuer, err)
+		}
 		bundles = append(bundles, b)
+		f.bundles = append(f.bundles, d.digest(s))
+	}
+	if prev != nil && slices.Equal(prev.bundles, f.bundles) {
+		f.policy = prev.policy
+		return nil
 	}
 	set, err := policy.Load(bundles)
 	f.policy = set
 	return err
+}
+
+func readBundle(s crypto.Signed) (exchange.PolicyBundle, error) {
+	body, ok := s.Body(crypto.ContextPolicy)
+	if !ok {
+		return exchange.PolicyBundle{}, corrupt("not a policy bundle")
+	}
+	b, err := exchange.Decode[exchange.PolicyBundle](body)
+	if err != nil {
+		return b, corrupt("policy bundle: %w", err)
+	}
+	return b, nil
 }
 
 // party returns a unit with its domain; known is false when the directory does

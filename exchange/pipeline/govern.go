@@ -102,13 +102,9 @@ func (d *Domain) nextPolicy() (number uint64, prev crypto.Digest, err error) {
 // verifyPolicy checks a bundle that comes down: signed by a superior of this
 // domain, and one that compiles here. It is verified again at every level.
 func (d *Domain) verifyPolicy(f *federation, s crypto.Signed) error {
-	body, ok := s.Body(crypto.ContextPolicy)
-	if !ok {
-		return corrupt("not a policy bundle")
-	}
-	b, err := exchange.Decode[exchange.PolicyBundle](body)
+	b, err := readBundle(s)
 	if err != nil {
-		return corrupt("policy bundle: %w", err)
+		return err
 	}
 	if !slices.Contains(f.book.Ancestors(d.Domain), b.Issuer) {
 		return exchange.Errorf(exchange.Denied, opReceive, "%s is not a superior of %s; its policy has no place here", b.Issuer, d.Domain)
@@ -116,10 +112,28 @@ func (d *Domain) verifyPolicy(f *federation, s crypto.Signed) error {
 	if _, err := f.book.Verify(b.Issuer, crypto.ContextPolicy, s, b.At); err != nil {
 		return corrupt("policy of %s: %w", b.Issuer, err)
 	}
+	if err := d.continues(&b); err != nil {
+		return err
+	}
 	if _, err := policy.Load([]exchange.PolicyBundle{b}); err != nil {
 		return exchange.Errorf(exchange.Invalid, opReceive, "policy %d of %s does not load: %w", b.Number, b.Issuer, err)
 	}
 	return nil
+}
+
+// continues checks that a bundle names the one before it, when that is here.
+// After a gap the signature alone is believed, as for directories.
+func (d *Domain) continues(b *exchange.PolicyBundle) error {
+	return d.Log.View(func(r ledger.Reader) error {
+		held, ok, err := ledger.Get[crypto.Signed](r, ledger.TablePolicy, []byte(b.Issuer))
+		if err != nil || !ok {
+			return err
+		}
+		if ledger.Numbers(r, ledger.TablePolicy)[b.Issuer]+1 == b.Number && b.Prev != d.digest(held) {
+			return corrupt("policy %d of %s does not name number %d in Prev", b.Number, b.Issuer, b.Number-1)
+		}
+		return nil
+	})
 }
 
 // PolicyStatus implements exchange.Service.
@@ -128,8 +142,7 @@ func (d *Domain) PolicyStatus(context.Context) ([]exchange.PolicyLayer, error) {
 	err := d.Log.View(func(r ledger.Reader) error {
 		all, err := ledger.Statements(r, ledger.TablePolicy)
 		for _, s := range all {
-			body, _ := s.Body(crypto.ContextPolicy)
-			b, err := exchange.Decode[exchange.PolicyBundle](body)
+			b, err := readBundle(s)
 			if err != nil {
 				return err
 			}

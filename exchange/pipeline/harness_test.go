@@ -26,6 +26,7 @@ const (
 	province = exchange.Domain("320000")
 	city     = exchange.Domain("320500")
 	county   = exchange.Domain("320582")
+	sibling  = exchange.Domain("320583")
 )
 
 // clock is a clock that tests move.
@@ -35,6 +36,10 @@ type clock struct {
 }
 
 func (c *clock) read() exchange.Time { c.mu.Lock(); defer c.mu.Unlock(); c.now++; return c.now }
+
+func (c *clock) advance(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.now = c.now.Add(d) }
+
+var crand = rand.Reader
 
 // log is a ledger of one replica, in memory, with the real state machine.
 type log struct {
@@ -152,6 +157,9 @@ type federation struct {
 	p      sm.Provider
 	anchor trust.Anchor
 	at     map[exchange.Domain]*station
+	alter  func(from, to exchange.Domain, m *exchange.Message) // what happens to messages on the way
+	infos  map[exchange.Domain]exchange.DomainInfo
+	ca     *trust.CA
 }
 
 func must[T any](v T, err error) T {
@@ -163,13 +171,14 @@ func must[T any](v T, err error) T {
 
 func newFederation(t testing.TB) *federation {
 	f := &federation{t: t, clock: &clock{now: exchange.TimeOf(time.Now())}, p: must(sm.New("")), at: map[exchange.Domain]*station{}}
-	ca := must(trust.NewCA(f.p, rand.Reader, "test", time.Now().Add(-time.Hour), 24*time.Hour))
+	ca := must(trust.NewCA(f.p, rand.Reader, "test", time.Now().Add(-time.Hour), 240*time.Hour))
 	f.anchor = trust.Anchor{Root: string(province), CAs: [][]byte{ca.Certificate.Raw}}
 	infos := map[exchange.Domain]exchange.DomainInfo{}
 	for _, d := range []exchange.DomainInfo{
 		{Domain: province, Name: "江苏省", Level: exchange.Province},
 		{Domain: city, Name: "苏州市", Level: exchange.City, Parent: province},
 		{Domain: county, Name: "张家港市", Level: exchange.County, Parent: city},
+		{Domain: sibling, Name: "昆山市", Level: exchange.County, Parent: city},
 	} {
 		keys := trust.Keys{Sign: must(f.p.GenerateKey(rand.Reader)), Encrypt: must(f.p.GenerateKey(rand.Reader))}
 		pair := must(ca.IssuePair(string(d.Domain), keys.Sign.Public(), keys.Encrypt.Public()))
@@ -178,6 +187,7 @@ func newFederation(t testing.TB) *federation {
 		f.at[d.Domain] = &station{vault: &vault{keys, pair}, chunks: &chunks{data: map[crypto.Digest][]byte{}},
 			log: &log{t: t, machine: &ledger.Machine{Sum: f.p.Sum}, changed: make(chan struct{})}}
 	}
+	f.infos, f.ca = infos, ca
 	f.found(infos)
 	return f
 }
@@ -191,7 +201,7 @@ func (f *federation) found(infos map[exchange.Domain]exchange.DomainInfo) {
 		}
 		return must(directory.Sign(f.at[issuer].vault.keys.Sign, d))
 	}
-	statements := []crypto.Signed{state(province, province, city), state(city, county)}
+	statements := []crypto.Signed{state(province, province, city), state(city, county, sibling)}
 	var units []crypto.Signed
 	for d, s := range f.at {
 		units = append(units, must(directory.SignUnits(s.vault.keys.Sign, exchange.Units{Domain: d, Number: 1, NotAfter: now.Add(24 * time.Hour), Units: []exchange.UnitInfo{
@@ -223,7 +233,7 @@ func (f *federation) found(infos map[exchange.Domain]exchange.DomainInfo) {
 func (f *federation) settle() {
 	f.t.Helper()
 	for range 20 {
-		if f.pump(county, city)+f.pump(city, county)+f.pump(city, province)+f.pump(province, city) == 0 {
+		if f.pump(county, city)+f.pump(city, county)+f.pump(sibling, city)+f.pump(city, sibling)+f.pump(city, province)+f.pump(province, city) == 0 {
 			return
 		}
 	}
@@ -232,7 +242,8 @@ func (f *federation) settle() {
 
 // pump opens a session from one domain to the other, hands over what is
 // queued and pulls the chunks that are wanted. It returns how much moved.
-func (f *federation) pump(from, to exchange.Domain) (moved int) {
+// With tolerant, a chunk that cannot be taken is left.
+func (f *federation) pump(from, to exchange.Domain, how ...pumping) (moved int) {
 	f.t.Helper()
 	ctx := context.Background()
 	a, b := f.at[from], f.at[to]
@@ -247,6 +258,7 @@ func (f *federation) pump(from, to exchange.Domain) (moved int) {
 		if len(rows) == 0 {
 			continue
 		}
+		f.change(from, to, rows)
 		if err := b.Receive(ctx, s, rows); err != nil {
 			f.t.Fatalf("%s receives from %s: %v", to, from, err)
 		}
@@ -256,12 +268,75 @@ func (f *federation) pump(from, to exchange.Domain) (moved int) {
 		moved += len(rows)
 	}
 	for _, address := range must(b.Wanted(from, 10000)) {
-		if err := b.PutChunk(ctx, s, address, must(a.Chunk(ctx, to, address))); err != nil {
+		if err := b.PutChunk(ctx, s, address, must(a.Chunk(ctx, to, address))); err != nil && len(how) == 0 {
 			f.t.Fatal(err)
 		}
 		moved++
 	}
 	return moved
+}
+
+type pumping struct{}
+
+var tolerant pumping
+
+// change lets alter work on the rows.
+func (f *federation) change(from, to exchange.Domain, rows []delivery.Row) {
+	for i := range rows {
+		m, err := exchange.Decode[exchange.Message](rows[i].Message)
+		if f.alter == nil || err != nil {
+			continue
+		}
+		f.alter(from, to, &m)
+		rows[i].Message = exchange.Encode(m)
+	}
+}
+
+// inject hands messages over as if the neighbour had sent them next. The
+// neighbour knows nothing of them, so the links do not settle afterwards.
+func (f *federation) inject(from, to exchange.Domain, class exchange.Class, messages ...exchange.Message) {
+	f.t.Helper()
+	ctx := context.Background()
+	a, b := f.at[from], f.at[to]
+	hello := must(a.Greet(ctx, to))
+	hello.ReceiveEpoch = [16]byte{}
+	s := must(b.Open(ctx, from, hello))
+	next := must(b.Greet(ctx, from)).ReceiveNext[class]
+	var rows []delivery.Row
+	for n, m := range messages {
+		rows = append(rows, delivery.Row{Class: class, Sequence: next + uint64(n), Message: exchange.Encode(m)})
+	}
+	if err := b.Receive(ctx, s, rows); err != nil {
+		f.t.Fatalf("%s receives from %s: %v", to, from, err)
+	}
+}
+
+// held lists what a domain quarantined from a neighbour.
+func (f *federation) held(at, from exchange.Domain) (reasons []string) {
+	_ = f.at[at].log.View(func(r ledger.Reader) error {
+		for _, h := range must(ledger.Held(r, from)) {
+			reasons = append(reasons, h.Reason)
+		}
+		return nil
+	})
+	return reasons
+}
+
+func (f *federation) find(at exchange.Domain, id exchange.ID) (ex ledger.Stored, ok bool) {
+	_ = f.at[at].log.View(func(r ledger.Reader) error {
+		ex, ok, _ = ledger.Find(r, id)
+		return nil
+	})
+	return ex, ok
+}
+
+// signAs states something with a domain's own key.
+func (f *federation) signAs(d exchange.Domain, context string, v any) crypto.Signed {
+	return must(crypto.Sign(f.at[d].vault.keys.Sign, context, exchange.Encode(v)))
+}
+
+func withDuties(u exchange.Unit, duties ...exchange.Duty) context.Context {
+	return exchange.WithCaller(context.Background(), exchange.Caller{Unit: u, Person: "zhang.san", Duties: duties})
 }
 
 func as(u exchange.Unit) context.Context {

@@ -2,16 +2,22 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/delivery"
+	"github.com/yizhan-exchange/yizhan/exchange/directory"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
 )
 
 const (
 	opReceive      = "pipeline.receive"
 	maxReceiveSize = 384 << 10 // bytes of messages in one command
+	maxMessage     = 448 << 10 // bytes of one message: with its receipts it still fits one entry of the log
+	skew           = 5 * time.Minute
 )
 
 // Receive implements delivery.Station: it verifies and judges each message,
@@ -41,13 +47,16 @@ func (d *Domain) receiveSome(ctx context.Context, s delivery.Session, rows []del
 			if size += len(rows[n].Message); n > 0 && size > maxReceiveSize {
 				break
 			}
-			row, statement, err := d.prepare(ctx, f, s.Peer, rows[n])
+			row, alone, err := d.prepare(ctx, f, s.Peer, rows[n])
 			if err != nil {
 				return cmd, err
 			}
+			if alone == first && n > 0 {
+				break
+			}
 			cmd.Receive.Rows = append(cmd.Receive.Rows, row)
 			n++
-			if statement {
+			if alone == last {
 				break
 			}
 		}
@@ -56,14 +65,28 @@ func (d *Domain) receiveSome(ctx context.Context, s delivery.Session, rows []del
 	return n, err
 }
 
+// position of a message in its command.
+type position uint8
+
+const (
+	anywhere position = iota
+	first             // it is judged by what those before it do
+	last              // those after it are judged by what it does
+)
+
 // prepare verifies one message and signs what will be needed to apply it. What
 // does not verify is quarantined; what cannot be judged now is an error.
-func (d *Domain) prepare(ctx context.Context, f *federation, peer exchange.Domain, in delivery.Row) (row ledger.ReceivedRow, statement bool, err error) {
+func (d *Domain) prepare(ctx context.Context, f *federation, peer exchange.Domain, in delivery.Row) (row ledger.ReceivedRow, place position, err error) {
 	row = ledger.ReceivedRow{Class: in.Class, Sequence: in.Sequence, Message: in.Message}
+	if len(in.Message) > maxMessage {
+		row.Message = nil // what is too large for the log is told by its digest
+		row.Quarantine = fmt.Sprintf("the message has %d bytes, at most %d are possible; SM3 %s", len(in.Message), maxMessage, d.Provider.Sum(in.Message))
+		return row, anywhere, nil
+	}
 	msg, err := exchange.Decode[exchange.Message](in.Message)
 	if err != nil || !msg.Valid() {
 		row.Quarantine = "the message cannot be read"
-		return row, false, nil
+		return row, anywhere, nil
 	}
 	switch {
 	case msg.Envelope != nil:
@@ -71,16 +94,17 @@ func (d *Domain) prepare(ctx context.Context, f *federation, peer exchange.Domai
 	case msg.Receipt != nil:
 		err = d.verifyReceipt(f, *msg.Receipt)
 	case msg.Notice != nil:
+		place = first
 		row.Receipts, err = d.prepareNotice(f, *msg.Notice)
 	default:
-		statement = true
+		place = last
 		err = d.verifyStatement(f, &msg)
 	}
 	if err != nil && quarantines(err) {
 		d.Logger.Warn("message quarantined", "peer", peer, "class", in.Class, "sequence", in.Sequence, "err", err)
 		row.Quarantine, row.Receipts, row.Decision, err = err.Error(), nil, nil, nil
 	}
-	return row, statement, err
+	return row, place, err
 }
 
 // quarantines tells a message that is wrong from a moment that is: what is
@@ -98,22 +122,30 @@ func corrupt(format string, args ...any) error {
 }
 
 // verifyStatement checks a directory, units or policy statement against what
-// is already believed.
+// is already believed. One that is older than what is believed does no harm:
+// the ledger ignores it. One that begins a moment from now is by a neighbour
+// whose clock runs ahead a little.
 func (d *Domain) verifyStatement(f *federation, msg *exchange.Message) error {
-	now := d.Clock()
+	var check func(exchange.Time) error
 	switch {
 	case msg.Directory != nil:
-		if _, err := f.book.With(*msg.Directory, now); err != nil {
-			return corrupt("directory statement: %w", err)
-		}
+		check = func(at exchange.Time) error { _, err := f.book.With(*msg.Directory, at); return err }
 	case msg.Units != nil:
-		if _, err := f.book.WithUnits(*msg.Units, now); err != nil {
-			return corrupt("units statement: %w", err)
-		}
+		check = func(at exchange.Time) error { _, err := f.book.WithUnits(*msg.Units, at); return err }
 	case msg.Policy != nil:
 		return d.verifyPolicy(f, *msg.Policy)
+	default:
+		return nil // a withdrawn row
 	}
-	return nil
+	now := d.Clock()
+	err := check(now)
+	if errors.Is(err, directory.ErrNotYetValid) {
+		err = check(now.Add(skew))
+	}
+	if err == nil || errors.Is(err, directory.ErrSuperseded) {
+		return nil
+	}
+	return corrupt("statement: %w", err)
 }
 
 // verifyReceipt checks that a receipt is by a domain on the road of the

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"math"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -96,7 +97,7 @@ func message(r ledger.Reader, q *ledger.QueueRow) ([]byte, error) {
 // PutChunk implements delivery.Station.
 func (d *Domain) PutChunk(ctx context.Context, s delivery.Session, address crypto.Digest, data []byte) error {
 	if !d.arrivals.wants(s.Peer, address) {
-		if _, err := d.Wanted(s.Peer, 1); err != nil { // a new leader has not looked yet
+		if _, err := d.Wanted(s.Peer, math.MaxInt); err != nil { // a new leader has not looked yet
 			return err
 		}
 		if !d.arrivals.wants(s.Peer, address) {

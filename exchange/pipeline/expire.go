@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+
+	"github.com/yizhan-exchange/yizhan/crypto"
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+)
+
+const (
+	opExpire    = "pipeline.expire"
+	mostExpired = 256 // exchanges ended in one call
+)
+
+// ExpireDue ends deliveries of this origin whose NotAfter has passed and that
+// are not final: EXPIRED when they arrived and nobody signed, BOUNCED when
+// nobody said that they arrived. It returns how many it ended. The leader calls
+// it from time to time; what is left over is ended by the next call, and a
+// recipient's later receipt supersedes what was presumed here.
+func (d *Domain) ExpireDue(ctx context.Context) (n int, err error) {
+	if err := d.Log.Current(ctx); err != nil {
+		return 0, err
+	}
+	var due []exchange.ID
+	now := d.Clock()
+	err = d.Log.View(func(r ledger.Reader) error {
+		ledger.Due(r, now, func(id exchange.ID) bool {
+			due = append(due, id)
+			return len(due) < mostExpired
+		})
+		return nil
+	})
+	for _, id := range due {
+		ended, e := d.giveUp(ctx, id)
+		n += ended
+		if e != nil {
+			return n, e
+		}
+	}
+	return n, err
+}
+
+// giveUp ends what is open of one exchange by one command.
+func (d *Domain) giveUp(ctx context.Context, id exchange.ID) (n int, err error) {
+	ex, err := d.stored(id)
+	if err != nil {
+		return 0, err
+	}
+	_, err = d.propose(ctx, opExpire, func() (ledger.Command, error) {
+		n = 0
+		groups, err := d.openGroups(&ex)
+		if err != nil {
+			return ledger.Command{}, err
+		}
+		c := &ledger.Deadline{}
+		for _, g := range groups {
+			n += len(g.deliveries)
+			s, err := d.sign(crypto.ContextReceipt, exchange.Receipt{State: g.state, Exchange: id, Manifest: ex.Digest, Domain: d.Domain,
+				Deliveries: g.deliveries, At: d.Clock(), Prev: g.prev, Reasons: []string{"deadline"}})
+			if err != nil {
+				return ledger.Command{}, err
+			}
+			c.Receipts = append(c.Receipts, s)
+		}
+		return ledger.Command{Deadline: c}, nil
+	})
+	if err != nil {
+		n = 0
+	}
+	return n, err
+}
+
+// openGroup is deliveries that end alike and continue the same receipt.
+type openGroup struct {
+	state      exchange.State
+	prev       crypto.Digest
+	deliveries []uint16
+}
+
+func (d *Domain) openGroups(ex *ledger.Stored) (groups []openGroup, err error) {
+	err = d.Log.View(func(r ledger.Reader) error {
+		for _, i := range ex.Deliveries {
+			del, _, err := ledger.DeliveryOf(r, ex.M.ID, i)
+			if err != nil {
+				return err
+			}
+			if del.State.Final() {
+				continue
+			}
+			state := exchange.Bounced
+			if del.State == exchange.Arrived {
+				state = exchange.Expired
+			}
+			at := slices.IndexFunc(groups, func(g openGroup) bool { return g.state == state && g.prev == del.Last })
+			if at < 0 {
+				at = len(groups)
+				groups = append(groups, openGroup{state: state, prev: del.Last})
+			}
+			groups[at].deliveries = append(groups[at].deliveries, i)
+		}
+		return nil
+	})
+	return groups, err
+}
