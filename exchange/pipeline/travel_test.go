@@ -138,7 +138,7 @@ func TestReceiptsAreBelievedOnlyInTheirPlace(t *testing.T) {
 	id := f.file("k1", "附件内容")
 	f.settle()
 	ex, _ := f.find(county, id)
-	arrived := must(exchange.Decode[exchange.Receipt]([]byte(mustBody(t, receiptsOf(f, county, id)[1]))))
+	arrived := must(exchange.Decode[exchange.Receipt](mustReceipt(f, receiptsOf(f, county, id)[1])))
 	stated := func(change func(*exchange.Receipt)) exchange.Receipt {
 		r := arrived
 		r.Deliveries = []uint16{0}
@@ -176,15 +176,6 @@ func TestReceiptsAreBelievedOnlyInTheirPlace(t *testing.T) {
 	if got := states(t, f, filer, ex.M.ID); got != want {
 		t.Fatalf("got %s, want %s", got, want)
 	}
-}
-
-func mustBody(t *testing.T, s crypto.Signed) []byte {
-	t.Helper()
-	body, ok := s.Body(crypto.ContextReceipt)
-	if !ok {
-		t.Fatal("not a receipt")
-	}
-	return body
 }
 
 func receiptsOf(f *federation, at exchange.Domain, id exchange.ID) (out []crypto.Signed) {
