@@ -14,9 +14,9 @@ type Next func(context.Context) (c Chunk, ok bool, err error)
 
 // PutAll keeps the chunks of one upload and returns the proofs of a majority
 // of the voters, each of which has every chunk. Chunks travel to all voters at
-// once; the majority sets the pace. A voter that is slower by more than window
-// chunks is dropped from this upload and fetches what it lacks later; one that
-// is only a little slower finishes after PutAll has returned. PutAll ends with
+// once; the majority sets the pace. A voter that falls lag chunks behind is
+// dropped from this upload and fetches what it lacks later; one that is only a
+// little slower finishes after PutAll has returned. PutAll ends with
 // the first error of next.
 func (r *Replicated) PutAll(ctx context.Context, next Next) ([]exchange.Stored, error) {
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -40,7 +40,7 @@ func (r *Replicated) PutAll(ctx context.Context, next Next) ([]exchange.Stored, 
 }
 
 // detach lets voters behind the majority finish, unless too many already do:
-// each holds up to window chunks in memory.
+// each holds up to lag chunks in memory.
 func (r *Replicated) detach(u *upload, cancel func()) {
 	if r.detached.Add(1) > maxDetached {
 		r.detached.Add(-1)
@@ -83,7 +83,7 @@ func (r *Replicated) newUpload(ctx context.Context) *upload {
 		progress: make(chan struct{}, 1), results: make(chan *target, len(c.Voters)),
 	}
 	for _, v := range c.Voters {
-		t := &target{replica: v, put: r.putter(v), queue: make(chan Chunk, window), failed: make(chan struct{})}
+		t := &target{replica: v, put: r.putter(v), queue: make(chan Chunk, lag), failed: make(chan struct{})}
 		u.targets = append(u.targets, t)
 		go func() {
 			t.run(ctx, u.wake)

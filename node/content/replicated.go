@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	window       = 4 // chunks on their way to one replica
+	window       = 4 // chunks of an upload that a majority has not kept yet
+	lag          = 8 // chunks that may wait for one replica
 	attempts     = 3 // of one chunk to one replica
 	firstPause   = 50 * time.Millisecond
 	chunkTimeout = 30 * time.Second

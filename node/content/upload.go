@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
@@ -16,6 +18,7 @@ type upload struct {
 	progress chan struct{}
 	results  chan *target
 	running  int // targets that have not been read from results
+	offered  int // chunks
 }
 
 // target is one voter. Fields below queue belong to its goroutine until it
@@ -25,6 +28,7 @@ type target struct {
 	put     func(context.Context, Chunk) ([16]byte, error)
 	queue   chan Chunk
 	failed  chan struct{} // closed at the first failure
+	kept    atomic.Int64  // chunks
 	missed  bool          // a chunk was not offered to it; the uploader's field
 
 	store [16]byte
@@ -36,7 +40,6 @@ func (t *target) run(ctx context.Context, wake func()) {
 	for {
 		select {
 		case c, ok := <-t.queue:
-			wake()
 			if !ok {
 				return
 			}
@@ -45,6 +48,8 @@ func (t *target) run(ctx context.Context, wake func()) {
 				wake()
 				return
 			}
+			t.kept.Add(1)
+			wake()
 		case <-ctx.Done():
 			t.err = ctx.Err()
 			return
@@ -68,27 +73,16 @@ func (u *upload) wake() {
 	}
 }
 
-// offer gives a chunk to every voter that keeps up, and returns once a
-// majority took it. A voter that did not take it by then is out.
+// offer waits until a majority is less than window chunks behind, and then
+// gives the chunk to every voter. One that has lag chunks waiting is out.
 func (u *upload) offer(ctx context.Context, c Chunk) error {
-	given := make([]bool, len(u.targets))
 	for {
-		took, could := 0, 0
-		for i, t := range u.targets {
-			given[i] = given[i] || t.offer(c)
-			if given[i] {
-				took++
-			}
-			if t.alive() {
-				could++
-			}
-		}
-		if took >= u.quorum {
-			u.drop(given)
-			return nil
-		}
-		if could < u.quorum {
+		kept, enough := u.majorityKept()
+		if !enough {
 			return u.shortfall()
+		}
+		if u.offered-kept < window {
+			break
 		}
 		select {
 		case <-u.progress:
@@ -96,9 +90,30 @@ func (u *upload) offer(ctx context.Context, c Chunk) error {
 			return ctx.Err()
 		}
 	}
+	u.offered++
+	for _, t := range u.targets {
+		t.missed = t.missed || !t.offer(c)
+	}
+	return nil
 }
 
-// offer gives the chunk to a voter that has room for it.
+// majorityKept returns how many chunks each of the fastest majority has kept,
+// false when fewer voters than a majority are left.
+func (u *upload) majorityKept() (int, bool) {
+	var kept []int
+	for _, t := range u.targets {
+		if t.alive() {
+			kept = append(kept, int(t.kept.Load()))
+		}
+	}
+	if len(kept) < u.quorum {
+		return 0, false
+	}
+	slices.Sort(kept)
+	return kept[len(kept)-u.quorum], true
+}
+
+// offer gives the chunk to a voter that is alive and has room for it.
 func (t *target) offer(c Chunk) bool {
 	if !t.alive() {
 		return false
@@ -117,12 +132,6 @@ func (t *target) alive() bool {
 		return false
 	default:
 		return !t.missed
-	}
-}
-
-func (u *upload) drop(given []bool) {
-	for i, t := range u.targets {
-		t.missed = t.missed || !given[i]
 	}
 }
 

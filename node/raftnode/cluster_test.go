@@ -3,6 +3,7 @@ package raftnode
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -22,10 +23,14 @@ import (
 )
 
 // counter applies a command by counting it: a row that says anything but 1 was
-// applied more than once. "poison NAME" breaks the replica of that name.
+// committed more than once. An entry that is applied again stops the group.
+// "poison NAME" breaks the replica of that name.
 type counter struct{ name string }
 
-func (c counter) Apply(r ledger.Reader, _ uint64, command []byte) ([]byte, []ledger.Mutation, error) {
+func (c counter) Apply(r ledger.Reader, index uint64, command []byte) ([]byte, []ledger.Mutation, error) {
+	if applied := r.Get(ledger.TableMeta, ledger.KeyApplied); applied != nil && binary.BigEndian.Uint64(applied) >= index {
+		return nil, nil, fmt.Errorf("index %d is applied again", index)
+	}
 	verb, rest, _ := strings.Cut(string(command), " ")
 	switch {
 	case verb == "refuse":
@@ -185,14 +190,27 @@ func without(nodes []*node, n *node) []*node {
 	return out
 }
 
-// propose commits through whoever leads, again while it certainly failed.
+// propose commits through whoever leads, again while it certainly failed. An
+// unknown outcome is resolved by a current read of a leader of a later term.
 func propose(t testing.TB, nodes []*node, command string) {
 	t.Helper()
+	unknown := false
 	eventually(t, "proposing", func() error {
-		result, err := leaderOf(t, nodes).group.Propose(t.Context(), []byte(command))
+		leader := leaderOf(t, nodes)
+		if unknown {
+			if err := leader.group.ReadCurrent(t.Context()); err != nil {
+				return err
+			}
+			if count(t, leader, command) > 0 {
+				return nil
+			}
+			unknown = false
+		}
+		result, err := leader.group.Propose(t.Context(), []byte(command))
 		if err == nil && string(result) != command {
 			t.Fatalf("result %q", result)
 		}
+		unknown = exchange.CodeOf(err) == exchange.Unknown
 		return err
 	})
 }

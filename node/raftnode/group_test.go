@@ -112,7 +112,7 @@ func TestRefusedCommandIsAResultWithoutMutations(t *testing.T) {
 }
 
 func TestThousandConcurrentProposalsShareEntries(t *testing.T) {
-	nodes := newCluster(t, nil)
+	nodes := newCluster(t, func(c *Config) { c.Heartbeat = 2 * time.Second }) // no election on a busy machine
 	leader := leaderOf(t, nodes)
 	before := leader.group.Status().LastLog
 	var wg sync.WaitGroup
