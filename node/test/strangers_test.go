@@ -19,12 +19,9 @@ import (
 
 // people are those of the sample, and persons with one duty each.
 func people(f *founding.Federation) {
-	for _, p := range []founding.Person{
-		{Person: "only.clerk", Unit: "wjw", Duties: []exchange.Duty{exchange.Clerk}},
-		{Person: "only.handler", Unit: "wjw", Duties: []exchange.Duty{exchange.Handler}},
-	} {
-		f.Domains[2].Persons = append(f.Domains[2].Persons, p)
-	}
+	f.Domains[2].Persons = append(f.Domains[2].Persons,
+		founding.Person{Person: "only.clerk", Unit: "wjw", Duties: []exchange.Duty{exchange.Clerk}},
+		founding.Person{Person: "only.handler", Unit: "wjw", Duties: []exchange.Duty{exchange.Handler}})
 }
 
 func TestStrangersAreRefused(t *testing.T) {

@@ -81,3 +81,19 @@ func (f *Fleet) printer(name string) *os.File {
 	}
 	return file
 }
+
+// Running reports whether a process that was started has not ended by itself.
+func (f *Fleet) Running(name string) bool {
+	f.mu.Lock()
+	p := f.running[name]
+	f.mu.Unlock()
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
