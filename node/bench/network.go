@@ -54,8 +54,8 @@ func raftSteps(ctx context.Context, p sm.Provider, dir string) (steps []Step, er
 	if err != nil {
 		return nil, err
 	}
-	leader, err := leaderOf(ctx, groups)
-	if err != nil {
+	var leader atomic.Pointer[raftnode.Group]
+	if err := follow(ctx, groups, &leader); err != nil {
 		return nil, err
 	}
 	var next atomic.Uint64
@@ -67,8 +67,7 @@ func raftSteps(ctx context.Context, p sm.Provider, dir string) (steps []Step, er
 			all.Go(func() {
 				for range each {
 					command := binary.BigEndian.AppendUint64(make([]byte, 0, stepSize), next.Add(1))
-					_, err := leader.Propose(ctx, command[:stepSize])
-					errs[i] = errors.Join(errs[i], err)
+					errs[i] = errors.Join(errs[i], propose(ctx, groups, &leader, command[:stepSize]))
 				}
 			})
 		}
@@ -121,19 +120,36 @@ func cluster(p sm.Provider, dir string) (groups []*raftnode.Group, stop func(), 
 	return groups, stop, nil
 }
 
-func leaderOf(ctx context.Context, groups []*raftnode.Group) (*raftnode.Group, error) {
+// propose goes on until the command is committed: a disk that stalls may cost a
+// leader its office, and the cost of that is part of what is measured.
+func propose(ctx context.Context, groups []*raftnode.Group, leader *atomic.Pointer[raftnode.Group], command []byte) error {
+	for {
+		_, err := leader.Load().Propose(ctx, command)
+		var elsewhere *raftnode.NotLeaderError
+		if err == nil || !errors.As(err, &elsewhere) && exchange.CodeOf(err) != exchange.Unknown {
+			return err
+		}
+		if err := follow(ctx, groups, leader); err != nil {
+			return err
+		}
+	}
+}
+
+// follow waits until a replica leads, and remembers it.
+func follow(ctx context.Context, groups []*raftnode.Group, leader *atomic.Pointer[raftnode.Group]) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
 		for _, g := range groups {
 			if g.Status().State == "leader" {
-				return g, nil
+				leader.Store(g)
+				return nil
 			}
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
-			return nil, exchange.Errorf(exchange.Unavailable, "bench.raft", "no leader is elected: %w", ctx.Err())
+			return exchange.Errorf(exchange.Unavailable, "bench.raft", "no leader is elected: %w", ctx.Err())
 		}
 	}
 }
