@@ -77,8 +77,9 @@ func (n *Node) open(c *config.Domain) (h *hosted, err error) {
 }
 
 // checkAnchor refuses an anchor that does not vouch for the domain's own
-// certificates: with it the domain would believe nobody, nor be believed. Dates
-// are not its business.
+// certificates: with it the domain would believe nobody, nor be believed. With
+// certificates whose time has passed or has not come it can still serve its own
+// units, and says so.
 func (h *hosted) checkAnchor() error {
 	_, pair, err := h.vault.DomainIdentity()
 	if err != nil {
@@ -91,6 +92,9 @@ func (h *hosted) checkAnchor() error {
 	err = verifier.VerifyPair(pair, string(h.config.Domain), h.node.options.Clock().Std())
 	if errors.Is(err, trust.ErrUntrusted) {
 		return fmt.Errorf("the trust anchor %s is of another federation than the key store %s: %w", h.config.Anchor, h.config.Keys, err)
+	}
+	if err != nil {
+		h.node.log.Error("the domain's own certificates are not good, and no neighbour will speak with it", "domain", h.config.Domain, "err", err)
 	}
 	return nil
 }

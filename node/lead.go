@@ -157,10 +157,12 @@ func (h *hosted) openLink() (err error) {
 		}
 		o.Limit = b.Delay
 	}
+	var last attempt
 	h.dialer, err = link.NewDialer(link.DialerConfig{Self: h.config.Domain, Peer: s.Domain, Endpoints: s.Endpoints, Station: h.domain, Options: o,
+		Why: last.why,
 		Dial: func(_ context.Context, endpoint string) (*grpc.ClientConn, error) {
 			creds := channel.RotatingCredentials(t, func() (channel.Identity, error) { return h.identity(channel.ProtocolLink) }, string(s.Domain), channel.ProtocolLink)
-			return grpc.NewClient("passthrough:///"+endpoint, append(link.DialOptions(), grpc.WithTransportCredentials(creds))...)
+			return grpc.NewClient("passthrough:///"+endpoint, append(link.DialOptions(), last.options(creds)...)...)
 		}})
 	return err
 }

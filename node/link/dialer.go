@@ -24,7 +24,11 @@ type DialerConfig struct {
 	// Dial opens a connection of its own on every call; it is called twice per
 	// session, so that chunks have their own flow control. It must authenticate
 	// the endpoint as Peer. See DialOptions.
-	Dial    func(ctx context.Context, endpoint string) (*grpc.ClientConn, error)
+	Dial func(ctx context.Context, endpoint string) (*grpc.ClientConn, error)
+	// Why, when set, tells why the last connection that Dial opened did not come
+	// about, nil when it did: gRPC passes on only that it failed. Its text is
+	// shown to administrators. It is called concurrently with Dial.
+	Why     func() error
 	Station delivery.Station
 	Options
 }
@@ -75,7 +79,9 @@ func (d *Dialer) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		d.line.state.failed(c)
+		if d.line.state.failed(c) {
+			d.line.log.Warn("link: not connected", "code", c.code, "why", c.text)
+		}
 		wait := p.after(c, healthy)
 		d.line.log.Debug("link: trying again", "code", c.code, "wait", wait)
 		if !sleep(ctx, wait) {
@@ -125,9 +131,22 @@ func (d *Dialer) connect(ctx, streamCtx context.Context, endpoint string) (*grpc
 		return yizhanv1.NewLinkClient(conn).Messages(streamCtx, grpc.MaxCallRecvMsgSize(maxFrame))
 	})
 	if err != nil {
-		return conn, nil, transport(err)
+		return conn, nil, d.explained(transport(err))
 	}
 	return conn, st, nil
+}
+
+// explained says why there is no connection, where that is known. How soon it
+// is tried again stays the same: a superior that is still starting refuses too.
+func (d *Dialer) explained(c *closure) *closure {
+	if d.cfg.Why == nil || c.remote {
+		return c
+	}
+	why := d.cfg.Why()
+	if why == nil {
+		return c
+	}
+	return &closure{code: c.code, text: clean(why.Error(), 400), cause: why}
 }
 
 // greet shakes hands, and tells the parent when its welcome is not taken.

@@ -90,12 +90,15 @@ func (s *state) skew(d time.Duration) {
 	s.s.SkewMs = d.Milliseconds()
 }
 
-// failed notes why a session ended or did not begin.
-func (s *state) failed(c *closure) {
+// failed notes why a session ended or did not begin, and reports whether that
+// is news.
+func (s *state) failed(c *closure) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	news = s.s.LastError != c.Error()
 	s.s.State, s.s.LastError = StateDialing, c.Error()
 	if c.pace() == slow {
 		s.s.State = StateRefused
 	}
+	return news
 }
