@@ -111,7 +111,7 @@ func openSolo(ctx context.Context, t *founding.Trial, p sm.Provider, i int, dir 
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := policy.NewEngine(policy.Options{})
+	engine, err := policy.NewEngine(policy.Options{Deadline: patience})
 	if err != nil {
 		return nil, nil, err
 	}
