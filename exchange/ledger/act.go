@@ -46,7 +46,7 @@ func (t *txn) act(a *Act) Result {
 func (t *txn) original(id exchange.ID, d Delivery) Result {
 	res := Result{Exchange: id, Replayed: true, State: d.State}
 	t.scan(TableReceipt, id[:], func(_, raw []byte) {
-		s, err := exchange.Decode[crypto.Signed](raw)
+		s, err := exchange.DecodeStored[crypto.Signed](raw)
 		if err != nil {
 			t.fail("a receipt of %s cannot be read", id)
 			return
@@ -89,7 +89,7 @@ func (t *txn) sweepLeases(from []byte) {
 	var out [][]byte
 	n := 0
 	t.r.Scan(TableLease, nil, from, func(k, raw []byte) bool {
-		if l, err := exchange.Decode[Lease](raw); err == nil && l.Until < t.now {
+		if l, err := exchange.DecodeStored[Lease](raw); err == nil && l.Until < t.now {
 			out = append(out, append([]byte(nil), k...))
 		}
 		n++

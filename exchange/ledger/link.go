@@ -99,7 +99,7 @@ func (t *txn) tell(peer exchange.Domain, table Table, has map[exchange.Domain]ui
 	var lacks []latest
 	t.scan(table, nil, func(k, raw []byte) {
 		issuer := exchange.Domain(k)
-		s, err := exchange.Decode[crypto.Signed](raw)
+		s, err := exchange.DecodeStored[crypto.Signed](raw)
 		number, ok := statementNumber(table, s)
 		if err != nil || !ok {
 			t.fail("the statement of %s in table %d cannot be read", issuer, table)

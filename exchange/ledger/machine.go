@@ -21,7 +21,10 @@ const MaxTimeJump = 45 * 24 * time.Hour
 
 const maxJump = exchange.Time(MaxTimeJump / time.Millisecond)
 
-// Machine applies commands. It holds no state.
+// Machine applies commands that this program made. What came from outside was
+// decoded strictly, and verified, before it went into one.
+//
+// A Machine holds no state.
 type Machine struct {
 	// Sum is SM3 over the concatenation of its parts.
 	Sum func(parts ...[]byte) crypto.Digest
@@ -31,7 +34,7 @@ var _ Applier = (*Machine)(nil)
 
 // Apply implements Applier.
 func (m *Machine) Apply(r Reader, index uint64, command []byte) ([]byte, []Mutation, error) {
-	c, err := exchange.Decode[Command](command)
+	c, err := exchange.DecodeStored[Command](command)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ledger: index %d cannot be decoded: %w", index, err)
 	}

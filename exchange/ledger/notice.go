@@ -137,6 +137,6 @@ func decodeNotice(s crypto.Signed) (exchange.Notice, bool) {
 	if !ok {
 		return exchange.Notice{}, false
 	}
-	n, err := exchange.Decode[exchange.Notice](body)
+	n, err := exchange.DecodeStored[exchange.Notice](body)
 	return n, err == nil
 }

@@ -46,7 +46,8 @@ func Find(r Reader, id exchange.ID) (Stored, bool, error) {
 	if !ok || err != nil {
 		return Stored{}, false, err
 	}
-	m, err := DecodeManifest(ex.Manifest)
+	body, _ := ex.Manifest.Body(crypto.ContextManifest)
+	m, err := exchange.DecodeStored[exchange.Manifest](body)
 	return Stored{Exchange: ex, M: m}, err == nil, err
 }
 
@@ -95,7 +96,7 @@ func list[T any](r Reader, table Table, prefix []byte) ([]T, error) {
 	var out []T
 	var failed error
 	r.Scan(table, prefix, nil, func(_, raw []byte) bool {
-		v, err := exchange.Decode[T](raw)
+		v, err := exchange.DecodeStored[T](raw)
 		if err != nil {
 			failed = err
 			return false
@@ -136,7 +137,7 @@ func QueueRows(r Reader, peer exchange.Domain, class exchange.Class, above uint6
 	var failed error
 	from := QueueKey(peer, class, above+1)
 	r.Scan(TableQueue, QueuePrefix(peer, class), from, func(k, raw []byte) bool {
-		row, err := exchange.Decode[QueueRow](raw)
+		row, err := exchange.DecodeStored[QueueRow](raw)
 		if err != nil {
 			failed = err
 			return false
@@ -198,7 +199,7 @@ func Offered(r Reader, peer exchange.Domain, fn func(exchange.ID) bool) {
 func Numbers(r Reader, table Table) map[exchange.Domain]uint64 {
 	out := map[exchange.Domain]uint64{}
 	r.Scan(table, nil, nil, func(k, raw []byte) bool {
-		if s, err := exchange.Decode[crypto.Signed](raw); err == nil {
+		if s, err := exchange.DecodeStored[crypto.Signed](raw); err == nil {
 			out[exchange.Domain(k)], _ = statementNumber(table, s)
 		}
 		return true

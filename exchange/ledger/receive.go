@@ -44,7 +44,7 @@ func (t *txn) saveCursor(peer exchange.Domain, received Link) {
 }
 
 func (t *txn) receiveRow(peer exchange.Domain, row *ReceivedRow) Result {
-	msg, err := exchange.Decode[exchange.Message](row.Message)
+	msg, err := exchange.DecodeStored[exchange.Message](row.Message)
 	if row.Quarantine != "" || err != nil || !msg.Valid() {
 		return t.hold(peer, row)
 	}
@@ -158,7 +158,7 @@ func (t *txn) arrive(m *exchange.Manifest, ex *Exchange) {
 // repeatReceipts answers a repeated envelope with this domain's own receipts.
 func (t *txn) repeatReceipts(m *exchange.Manifest) {
 	t.scan(TableReceipt, m.ID[:], func(_, raw []byte) {
-		s, err := exchange.Decode[crypto.Signed](raw)
+		s, err := exchange.DecodeStored[crypto.Signed](raw)
 		if err != nil {
 			t.fail("a receipt of %s cannot be read", m.ID)
 			return

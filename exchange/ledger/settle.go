@@ -149,7 +149,7 @@ func decodeReceipt(s crypto.Signed) (exchange.Receipt, bool) {
 	if !ok {
 		return exchange.Receipt{}, false
 	}
-	r, err := exchange.Decode[exchange.Receipt](body)
+	r, err := exchange.DecodeStored[exchange.Receipt](body)
 	return r, err == nil
 }
 

@@ -107,7 +107,7 @@ func (t *txn) manifest(s crypto.Signed) (exchange.Manifest, bool) {
 	if !ok {
 		return exchange.Manifest{}, false
 	}
-	m, err := exchange.Decode[exchange.Manifest](body)
+	m, err := exchange.DecodeStored[exchange.Manifest](body)
 	return m, err == nil && len(m.To) <= exchange.MaxRecipients
 }
 

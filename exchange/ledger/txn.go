@@ -102,7 +102,7 @@ func load[T any](t *txn, table Table, key []byte) (T, bool) {
 	if raw == nil {
 		return zero, false
 	}
-	v, err := exchange.Decode[T](raw)
+	v, err := exchange.DecodeStored[T](raw)
 	if err != nil {
 		t.fail("table %d: %v", table, err)
 		return zero, false
@@ -140,6 +140,6 @@ func Get[T any](r Reader, table Table, key []byte) (T, bool, error) {
 	if raw == nil {
 		return zero, false, nil
 	}
-	v, err := exchange.Decode[T](raw)
+	v, err := exchange.DecodeStored[T](raw)
 	return v, err == nil, err
 }
