@@ -32,8 +32,8 @@ func (r *Replicated) PutAll(ctx context.Context, next Next) ([]exchange.Stored, 
 		return proofs, nil
 	}
 	cancel()
-	if ctx.Err() != nil {
-		return nil, err
+	if ctx.Err() != nil || exchange.CodeOf(err) == exchange.Exhausted {
+		return nil, err // asking once more finds no room either, and hides why
 	}
 	// Different replicas may have missed different chunks: complete them.
 	return r.Confirm(ctx, all)
