@@ -1,46 +1,35 @@
-package pipeline_test
+package pipeline
 
 import (
 	"context"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
-	"github.com/yizhan-exchange/yizhan/policy"
 )
 
-// TestWhatCannotBeJudgedIsSetAsideAfterLongPatience: it is unavailable first,
-// quarantined at last, and never refused.
+// TestWhatCannotBeJudgedIsSetAsideAfterLongPatience: it is unavailable first
+// and quarantined at last.
 func TestWhatCannotBeJudgedIsSetAsideAfterLongPatience(t *testing.T) {
-	f := newFederation(t)
-	b := f.at[city]
-	engine := b.Engine
-	b.Engine = must(policy.NewEngine(policy.Options{Deadline: time.Nanosecond}))
-	id := f.file("k1", "内容")
-	ctx := context.Background()
-	s := must(b.Open(ctx, county, must(f.at[county].Greet(ctx, city))))
-	rows := must(f.at[county].Next(city, exchange.ClassOrdinary, 0, 10, 1<<20))
-	tries := 1
-	for ; ; tries++ {
-		err := b.Receive(ctx, s, rows)
-		if err == nil {
-			break
+	var s stumbles
+	id, cause := exchange.ID{1}, exchange.Errorf(exchange.Unavailable, "test", "no answer in time")
+	ended, end := context.WithCancel(context.Background())
+	end()
+	for n := 1; n < patience; n++ {
+		if err := s.give(ended, id, cause); quarantines(err) {
+			t.Fatalf("a session that ended counts against the exchange: %v", err)
 		}
-		if exchange.CodeOf(err) != exchange.Unavailable || tries > 100 {
-			t.Fatalf("try %d: %v", tries, err)
+		if err := s.give(context.Background(), id, cause); quarantines(err) || exchange.CodeOf(err) != exchange.Unavailable {
+			t.Fatalf("attempt %d: %v", n, err)
 		}
 	}
-	if held := f.held(city, county); tries != 20 || len(held) != 1 || !strings.Contains(held[0], "could not be judged in 20 attempts") {
-		t.Fatalf("after %d tries: held %q", tries, held)
+	if err := s.give(context.Background(), exchange.ID{2}, cause); quarantines(err) {
+		t.Fatalf("another exchange shares its patience: %v", err)
 	}
-	b.Engine = engine
-	f.file("k2", "下一件")
-	f.settle()
-	if got := states(t, f, filer, id); got != "wjw@320500=accepted [accepted@320582]" {
-		t.Fatalf("the first: %s", got)
+	if err := s.give(context.Background(), id, cause); !quarantines(err) {
+		t.Fatalf("attempt %d: %v", patience, err)
 	}
-	if list := must(b.Inbox(as(clerk), exchange.ListQuery{})); len(list.Items) != 1 {
-		t.Fatalf("%d arrived after it", len(list.Items))
+	s.forget(exchange.ID{2})
+	if len(s.tries) != 0 {
+		t.Fatalf("%d exchanges are remembered", len(s.tries))
 	}
 }
