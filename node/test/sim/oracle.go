@@ -1,0 +1,139 @@
+package sim
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+)
+
+// judge holds what is stored after everything came to rest against what clients
+// were told. It trusts no summary of the ledger: it reads rows and receipts and
+// reckons by itself.
+func (w *World) judge() {
+	for _, g := range w.groups {
+		w.judgeReplicas(g)
+		w.judgeOrigin(g)
+	}
+	for _, l := range w.links {
+		w.judgeOrder(l.child.info.Domain, l.parent.info.Domain)
+		w.judgeOrder(l.parent.info.Domain, l.child.info.Domain)
+		w.judgeNumbers(l.child, l.parent)
+		w.judgeNumbers(l.parent, l.child)
+	}
+	w.judgeSamples()
+}
+
+// judgeReplicas compares every row of every table, and finds messages set aside:
+// where everybody is honest, nothing may be.
+func (w *World) judgeReplicas(g *group) {
+	for _, r := range g.replicas[1:] {
+		for t := ledger.TableMeta; t < ledger.TableEnd; t++ {
+			if !slices.EqualFunc(rowsOf(r, t), rowsOf(g.replicas[0], t), bytes.Equal) {
+				w.failf("table %d of %s differs between %s and %s", t, g.info.Domain, g.replicas[0].name, r.name)
+			}
+		}
+	}
+	for _, peer := range tree {
+		g.view(func(r ledger.Reader) {
+			held, err := ledger.Held(r, peer.Domain)
+			if err != nil || len(held) > 0 {
+				w.failf("%s set aside %d messages of %s (%v): %s", g.info.Domain, len(held), peer.Domain, err, held[0].Reason)
+			}
+		})
+	}
+}
+
+func rowsOf(r *replica, t ledger.Table) (out [][]byte) {
+	r.rows.Scan(t, nil, nil, func(k, v []byte) bool {
+		out = append(out, k, v)
+		return true
+	})
+	return out
+}
+
+// judgeOrigin finds the exchange of each thing that clients wanted to send:
+// exactly one for what was accepted, at most one for what may have been, none
+// for anything else.
+func (w *World) judgeOrigin(g *group) {
+	mine := map[exchange.ID]bool{}
+	for _, s := range exchangesOf(w, g) {
+		if s.Via == "" {
+			mine[s.M.ID] = true
+		}
+	}
+	for _, i := range w.intents {
+		if i.client.group != g {
+			continue
+		}
+		var row ledger.KeyRow
+		var known bool
+		g.view(func(r ledger.Reader) { row, known, _ = ledger.KeyOf(r, i.client.unit, i.key) })
+		switch {
+		case i.done != nil && (!known || row.Exchange != i.done.id || !mine[row.Exchange]):
+			w.failf("%s was accepted as %s, which is lost", i, i.done.id)
+		case known && len(i.possible) == 0:
+			w.failf("%s is stored as %s, and whoever sent it was told that it was not taken", i, row.Exchange)
+		}
+		if known {
+			delete(mine, row.Exchange)
+			w.judgeExchange(g, i, row.Exchange)
+		}
+	}
+	for id := range mine {
+		w.failf("%s has exchange %s, which nobody asked for", g.info.Domain, id)
+	}
+}
+
+// exchangesOf reads every exchange that a domain stores.
+func exchangesOf(w *World, g *group) (out []ledger.Stored) {
+	g.view(func(r ledger.Reader) {
+		r.Scan(ledger.TableExchange, nil, nil, func(k, _ []byte) bool {
+			s, _, err := ledger.Find(r, exchange.ID(k))
+			if err != nil {
+				w.failf("exchange %x of %s cannot be read: %v", k, g.info.Domain, err)
+			}
+			out = append(out, s)
+			return true
+		})
+	})
+	return out
+}
+
+// judgeOrder compares the order in which one domain took custody of exchanges
+// with the order in which its neighbour got them, class by class.
+func (w *World) judgeOrder(from, to exchange.Domain) {
+	type passed struct {
+		id             exchange.ID
+		custody, there int
+	}
+	var classes [exchange.ClassCount][]passed
+	for _, s := range exchangesOf(w, w.at[to]) {
+		if s.Via == from {
+			c := exchange.ClassOf(s.M.Urgency)
+			classes[c] = append(classes[c], passed{s.M.ID, w.watch.custody[from][s.M.ID], w.watch.stored[to][s.M.ID]})
+		}
+	}
+	for c, list := range classes {
+		slices.SortFunc(list, func(a, b passed) int { return a.custody - b.custody })
+		for n := range list[min(1, len(list)):] {
+			if list[n].there > list[n+1].there {
+				w.failf("class %d from %s to %s: %s was accepted before %s and came after it", c, from, to, list[n].id, list[n+1].id)
+			}
+		}
+	}
+}
+
+// judgeNumbers counts the sequences that were seen on the way: as many as were
+// assigned, none left out.
+func (w *World) judgeNumbers(from, to *group) {
+	row := linkRow(from, to.info.Domain)
+	for c := range exchange.Class(exchange.ClassCount) {
+		for n := uint64(1); n < row.SendNext[c]; n++ {
+			if _, seen := w.watch.rows[rowKey(from.info.Domain, to.info.Domain, c, n)]; !seen {
+				w.failf("sequence %d of class %d was never sent from %s to %s", n, c, from.info.Domain, to.info.Domain)
+			}
+		}
+	}
+}

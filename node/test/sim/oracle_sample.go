@@ -1,0 +1,78 @@
+package sim
+
+import (
+	"bytes"
+	"io"
+	"slices"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/audit"
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+)
+
+// samples is how many exchanges of a run are opened and proved.
+const samples = 3
+
+// judgeSamples opens some of what arrived, and proves some of what was sent with
+// the anchor alone.
+func (w *World) judgeSamples() {
+	var some []*intent
+	for _, i := range w.intents {
+		if i.done != nil {
+			some = append(some, i)
+		}
+	}
+	w.rng.Shuffle(len(some), func(a, b int) { some[a], some[b] = some[b], some[a] })
+	for _, i := range some[:min(samples, len(some))] {
+		w.do("evidence", func() { w.prove(i) })
+		for n, to := range i.to() {
+			if there := w.look(to.Domain(), i.done.id, uint16(n), to); there.inbox {
+				w.do("fetch", func() { w.fetch(i, to) })
+				break
+			}
+		}
+	}
+	w.judgePolicy()
+}
+
+// prove exports evidence and verifies it.
+func (w *World) prove(i *intent) {
+	g, u := i.client.group, i.client.unit
+	var file bytes.Buffer
+	if err := g.leader.proc.domain.ExportEvidence(as(u), i.done.id.String(), "", &file); err != nil {
+		w.failf("no evidence of %s: %v", i.done.id, err)
+		return
+	}
+	if _, err := audit.Verify(bytes.NewReader(file.Bytes()), int64(file.Len()), w.kit.anchor, audit.Options{Provider: w.kit.provider}); err != nil {
+		w.failf("the evidence of %s does not verify: %v", i.done.id, err)
+	}
+}
+
+// fetch reads what a recipient got: it is what the sender was told was accepted.
+func (w *World) fetch(i *intent, to exchange.Unit) {
+	var got []*bytes.Buffer
+	err := w.at[to.Domain()].leader.proc.domain.Fetch(as(to), i.done.id.String(), nil, func(int, exchange.File) (io.Writer, error) {
+		got = append(got, &bytes.Buffer{})
+		return got[len(got)-1], nil
+	})
+	if err != nil {
+		w.failf("%s cannot open %s: %v", to, i.done.id, err)
+		return
+	}
+	if !slices.EqualFunc(got, i.texts[i.done.version], func(b *bytes.Buffer, s string) bool { return b.String() == s }) {
+		w.failf("%s got other content in %s than was accepted", to, i.done.id)
+	}
+}
+
+// judgePolicy holds that everybody has the province's latest rules.
+func (w *World) judgePolicy() {
+	number := func(g *group) (n uint64) {
+		g.view(func(r ledger.Reader) { n = ledger.Numbers(r, ledger.TablePolicy)[province] })
+		return n
+	}
+	for _, g := range w.groups {
+		if n := number(g); n != number(w.at[province]) {
+			w.failf("%s has rules %d of the province, which has published %d", g.info.Domain, n, number(w.at[province]))
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/delivery"
+	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+)
+
+// watch sees everything that is committed and sent, and remembers the orders
+// that must hold. It keeps books of its own.
+type watch struct {
+	w       *World
+	clock   int
+	stored  map[exchange.Domain]map[exchange.ID]int // when an exchange was first stored
+	custody map[exchange.Domain]map[exchange.ID]int // when custody was taken of it
+	rows    map[string][32]byte                     // what each sequence carried
+}
+
+func newWatch(w *World) *watch {
+	return &watch{w: w, stored: map[exchange.Domain]map[exchange.ID]int{}, custody: map[exchange.Domain]map[exchange.ID]int{}, rows: map[string][32]byte{}}
+}
+
+// applied sees the mutations of an entry that a domain applies for the first
+// time.
+func (x *watch) applied(g *group, mutations []ledger.Mutation) {
+	d := g.info.Domain
+	if x.stored[d] == nil {
+		x.stored[d], x.custody[d] = map[exchange.ID]int{}, map[exchange.ID]int{}
+	}
+	for _, m := range mutations {
+		if m.Table != ledger.TableExchange || m.Value == nil {
+			continue
+		}
+		x.clock++
+		id := exchange.ID(m.Key)
+		if _, known := x.stored[d][id]; !known {
+			x.stored[d][id] = x.clock
+		}
+		row, err := exchange.Decode[ledger.Exchange](m.Value)
+		if err != nil {
+			x.w.failf("an exchange of %s cannot be read: %v", d, err)
+		}
+		if _, known := x.custody[d][id]; !known && !row.Waiting {
+			x.custody[d][id] = x.clock
+		}
+	}
+}
+
+// sent sees each row that leaves. A sequence always carries the same.
+func (x *watch) sent(e *end, row delivery.Row) {
+	key := rowKey(e.p.r.g.info.Domain, e.peer, row.Class, row.Sequence)
+	sum := sha256.Sum256(row.Message)
+	if was, known := x.rows[key]; known && was != sum {
+		x.w.failf("sequence %s carries another message than before", key)
+	}
+	x.rows[key] = sum
+}
+
+func rowKey(from, to exchange.Domain, c exchange.Class, sequence uint64) string {
+	return fmt.Sprintf("%s>%s/%d/%d", from, to, c, sequence)
+}
