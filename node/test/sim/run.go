@@ -15,7 +15,6 @@ type Options struct {
 	Without []Fault   // kinds of faults to leave out
 	Plant   Plant     // a bug to plant
 	Trace   io.Writer // nil: nobody looks
-	Length  time.Duration
 }
 
 // Result of a run.
@@ -27,27 +26,28 @@ type Result struct {
 	Trace   [32]byte // digest of the trace, when there was one
 }
 
-// length is how long things go wrong, in simulated time.
-const length = 25 * time.Second
+// Things go wrong for so long, in simulated time. Many short runs find more than
+// a few long ones, but some things take their time.
+const (
+	shortest = 6 * time.Second
+	longest  = 30 * time.Second
+)
 
 // Run plays one seed: the domains are founded and their links open, clients work
 // while things go wrong, faults stop, everything comes to rest, and every
 // promise is checked.
 func Run(k Kit, o Options) Result {
-	if o.Length == 0 {
-		o.Length = length
-	}
-	w := &World{Options: o, kit: k.kit, rng: nil, now: begin, at: map[exchange.Domain]*group{}, acts: map[actKey]*act{}, lines: o.Trace}
-	w.rng = newRand(w)
+	w := &World{Options: o, kit: k.kit, now: begin, at: map[exchange.Domain]*group{}, acts: map[actKey]*act{}, lines: o.Trace}
+	w.rng = rand.New(w.stream("world"))
 	w.watch = newWatch(w)
 	w.choose()
 	w.calm = true
 	w.found()
-	w.run(w.now.Add(3 * time.Second))
+	w.run(w.now.Add(2 * time.Second))
 	w.calm = false
 	w.hire()
 	w.plan()
-	w.run(w.now.Add(o.Length))
+	w.run(w.now.Add(w.length()))
 	w.rest()
 	w.finish()
 	if w.failure == "" {
@@ -84,7 +84,13 @@ func (w *World) present() (out []Fault) {
 	return out
 }
 
-func newRand(w *World) *rand.Rand { return rand.New(w.stream("world")) }
+func (w *World) length() time.Duration {
+	r := rand.New(w.stream("length"))
+	if r.IntN(8) == 0 {
+		return longest
+	}
+	return draw(r, shortest, longest/2)
+}
 
 // Shrink leaves out one kind of fault after the other as long as the seed still
 // fails, and returns the kinds that are needed, with what fails then.

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"flag"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -21,7 +22,7 @@ var (
 
 // TestMain lets garbage wait: a run is short, and everything of it goes at once.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(800)
 	os.Exit(m.Run())
 }
 
@@ -104,4 +105,47 @@ func TestEveryPlantedBugIsFound(t *testing.T) {
 			t.Errorf("not found in %d seeds", most)
 		})
 	}
+}
+
+// TestASeedIsTheSameEveryTime plays seeds twice and compares all that happened.
+func TestASeedIsTheSameEveryTime(t *testing.T) {
+	k, again := kit(t, ""), kit(t, "")
+	for n := uint64(1); n <= 20; n++ {
+		a, b := sim.Run(k, sim.Options{Seed: n, Trace: io.Discard}), sim.Run(again, sim.Options{Seed: n, Trace: io.Discard})
+		if a.Trace != b.Trace || a.Stats != b.Stats || a.Trace == [32]byte{} {
+			t.Errorf("seed %d: %+v, and again %+v", n, a.Stats, b.Stats)
+		}
+	}
+}
+
+// TestRealCryptography plays a few seeds with each real provider: nothing may
+// depend on the one that only pretends.
+func TestRealCryptography(t *testing.T) {
+	for provider, count := range map[string]uint64{"emmansun": 10, "tjfoc": 1} {
+		k := kit(t, provider)
+		play(k, *from, count, sim.Options{}, func(r sim.Result) bool {
+			if r.Failure != "" {
+				t.Errorf("%s: seed %d: %s", provider, r.Seed, r.Failure)
+			}
+			return true
+		})
+	}
+}
+
+// TestShrinkingNamesTheFaultThatIsNeeded plants a bug that only crashes bring
+// out.
+func TestShrinkingNamesTheFaultThatIsNeeded(t *testing.T) {
+	k := kit(t, "")
+	for n := uint64(1); n < 100; n++ {
+		o := sim.Options{Seed: n, Plant: sim.AppliedTwice}
+		if sim.Run(k, o).Failure == "" {
+			continue
+		}
+		needed, last := sim.Shrink(k, o)
+		if last.Failure == "" || len(needed) != 1 || needed[0] != sim.Crash && needed[0] != sim.CrashAll {
+			t.Fatalf("seed %d needs %v: %q", n, needed, last.Failure)
+		}
+		return
+	}
+	t.Fatal("the bug was not found")
 }
