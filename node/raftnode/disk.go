@@ -25,6 +25,7 @@ import (
 type disk struct {
 	*wal.WAL
 	meta    *metadb.BoltMetaDB
+	full    *shortage
 	fail    func(error)
 	running atomic.Bool
 
@@ -41,12 +42,12 @@ var (
 // openDisk opens the write-ahead log with a meta database of our own:
 // wal.Close leaves its meta database open and locked, so the next open in this
 // process would hang.
-func openDisk(dir string, segment int, fail func(error), logger hclog.Logger) (*disk, error) {
+func openDisk(dir string, segment int, full *shortage, fail func(error), logger hclog.Logger) (*disk, error) {
 	dir = filepath.Join(dir, "log")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	d := &disk{meta: &metadb.BoltMetaDB{}, fail: fail}
+	d := &disk{meta: &metadb.BoltMetaDB{}, full: full, fail: fail}
 	var err error
 	d.WAL, err = wal.Open(dir, wal.WithMetaStore(d.meta), wal.WithLogger(logger), wal.WithSegmentSize(segment))
 	if err != nil {
@@ -87,8 +88,12 @@ const termKey = "CurrentTerm"
 
 // SetUint64 implements raft.StableStore.
 func (d *disk) SetUint64(key []byte, value uint64) error {
-	err := d.WAL.SetUint64(key, value)
-	if err != nil && d.running.Load() && string(key) == termKey {
+	keep := func() error { return d.WAL.SetUint64(key, value) }
+	if !d.running.Load() || string(key) != termKey {
+		return keep()
+	}
+	err := d.full.outlast(keep)
+	if err != nil {
 		d.abandon(fmt.Errorf("raftnode: term %d cannot be kept: %w", value, err))
 	}
 	return err

@@ -22,6 +22,7 @@ type Group struct {
 	log       *slog.Logger
 	raft      *raft.Raft
 	disk      *disk
+	full      shortage
 	snapshots *snapshots
 	store     *store.Store
 
@@ -55,6 +56,7 @@ func Start(c Config) (*Group, error) {
 		queue: make(chan *proposal, maxQueue), notify: make(chan bool, 8),
 		ending: make(chan struct{}), ended: make(chan struct{}), silent: make(chan struct{}),
 	}
+	g.full = shortage{ending: g.ending, log: g.log, handOver: g.yield}
 	g.leadership.init()
 	if err := g.open(); err != nil {
 		return nil, fmt.Errorf("raftnode: starting %s of %s: %w", c.Replica, c.Domain, err)
@@ -69,7 +71,7 @@ func Start(c Config) (*Group, error) {
 // down what it has when one fails.
 func (g *Group) open() (err error) {
 	logger := newBridge(g.log)
-	if g.disk, err = openDisk(g.config.Dir, g.config.segment, g.fail, logger); err != nil {
+	if g.disk, err = openDisk(g.config.Dir, g.config.segment, &g.full, g.fail, logger); err != nil {
 		return errors.Join(err, g.config.Stream.Close())
 	}
 	t := newTransport(g.config.Stream, g.config.Address, logger)
@@ -100,7 +102,7 @@ func (g *Group) newRaft(conf *raft.Config, log raft.LogStore, t raft.Transport) 
 			err = fmt.Errorf("starting Raft: %v", p)
 		}
 	}()
-	m := &machine{store: g.store, applier: g.config.Applier, stop: g.fail}
+	m := &machine{store: g.store, applier: g.config.Applier, full: &g.full, stop: g.fail}
 	r, err = raft.NewRaft(conf, m, log, g.disk, g.snapshots, t)
 	g.disk.running.Store(err == nil)
 	return r, err

@@ -17,6 +17,7 @@ import (
 type machine struct {
 	store   *store.Store
 	applier ledger.Applier
+	full    *shortage
 	stop    func(error) // ends the group, once
 	failed  error
 }
@@ -53,7 +54,11 @@ func (m *machine) apply(logs []*raft.Log) ([][][]byte, error) {
 		return nil, m.failed
 	}
 	entries, bad := decodeEntries(logs)
-	results, err := m.store.Apply(m.applier, entries)
+	var results [][][]byte
+	err := m.full.outlast(func() (err error) {
+		results, err = m.store.Apply(m.applier, entries)
+		return err
+	})
 	if err == nil {
 		err = bad
 	}

@@ -36,8 +36,8 @@ func (p *proposal) abandon() bool { return p.state.CompareAndSwap(queued, abando
 // Propose commits one command and returns the state machine's result once it
 // has been applied here. On a replica that does not lead the error is a
 // *NotLeaderError. Code Unavailable means that nothing was done, Unknown that
-// the command may or may not be committed, Exhausted that the queue is full,
-// Invalid that the command is larger than MaxCommand.
+// the command may or may not be committed, Exhausted that the queue or the disk
+// is full, Invalid that the command is larger than MaxCommand.
 //
 // The command must not change afterwards. Commands of concurrent calls share
 // log entries; their order is that of the calls only within one goroutine.
@@ -75,6 +75,9 @@ func (g *Group) admit(ctx context.Context, command []byte) error {
 	}
 	if !g.IsLeader() {
 		return g.notLeader()
+	}
+	if err := g.full.refuse(opPropose); err != nil {
+		return err
 	}
 	if g.queuedBytes.Add(int64(len(command))) > maxQueueBytes {
 		g.queuedBytes.Add(-int64(len(command)))

@@ -1,0 +1,67 @@
+package raftnode
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/yizhan-exchange/yizhan/exchange"
+)
+
+// fullPause is how often a replica whose disk is full looks for room.
+const fullPause = 500 * time.Millisecond
+
+const yieldTimeout = 5 * time.Second
+
+// shortage is a disk without room for what the group has to keep. Until there
+// is some, nothing can be done that would not diverge; stopping instead would
+// need somebody who starts the replica again after having made room.
+type shortage struct {
+	on       atomic.Bool
+	ending   <-chan struct{}
+	log      *slog.Logger
+	handOver func() // called once for each shortage: others may have room
+}
+
+// outlast tries until it does not fail for want of room, or the group ends. A
+// try that fails must have kept nothing.
+func (s *shortage) outlast(try func() error) error {
+	for {
+		err := try()
+		if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+			if s.on.Swap(false) {
+				s.log.Info("there is room on the disk again")
+			}
+			return err
+		}
+		if !s.on.Swap(true) {
+			s.log.Error("the disk is full: free space or enlarge it; this replica waits until there is room", slog.Any("error", err))
+			go s.handOver()
+		}
+		select {
+		case <-time.After(fullPause):
+		case <-s.ending:
+			return err
+		}
+	}
+}
+
+// refuse tells callers at once, who would otherwise wait for their time limit.
+func (s *shortage) refuse(op string) error {
+	if !s.on.Load() {
+		return nil
+	}
+	return exchange.Errorf(exchange.Exhausted, op, "the disk of the leading replica is full; free space or enlarge it, and try again")
+}
+
+// yield lets a replica lead that may have room, if there is another.
+func (g *Group) yield() {
+	ctx, cancel := context.WithTimeout(context.Background(), yieldTimeout)
+	defer cancel()
+	if err := g.TransferLeadership(ctx, ""); err != nil {
+		g.log.Warn("the disk is full and nobody else can lead", slog.Any("error", err))
+	}
+}
