@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -49,9 +48,24 @@ func (c *client) handle() {
 	}
 	item := pick(c.random, list.Items)
 	c.w.pause(0, time.Second)
+	switch c.random.IntN(6) {
+	case 0:
+		c.beside(func() { c.dealWith(item.ID, c.random.IntN(2) == 0) })
+	case 1:
+		c.w.meanwhile(item.ID)
+	}
 	c.dealWith(item.ID, c.random.IntN(3) == 0)
-	if c.random.IntN(4) == 0 {
+	if c.random.IntN(6) == 0 {
 		c.dealWith(item.ID, c.random.IntN(2) == 0)
+	}
+}
+
+// meanwhile has the sender recall what is just being dealt with.
+func (w *World) meanwhile(id exchange.ID) {
+	for _, i := range w.intents {
+		if i.done != nil && i.done.id == id {
+			i.client.beside(func() { i.client.withdraw(i) })
+		}
 	}
 }
 
@@ -144,10 +158,17 @@ func (i *intent) to() (out []exchange.Unit) {
 	return out
 }
 
-// recall withdraws something, from all recipients or from one.
+// recall withdraws something.
 func (c *client) recall() {
-	i, p := c.sent(), c.call()
-	if i == nil || p == nil {
+	if i := c.sent(); i != nil {
+		c.withdraw(i)
+	}
+}
+
+// withdraw recalls from all recipients, or from the first.
+func (c *client) withdraw(i *intent) {
+	p := c.call()
+	if p == nil {
 		return
 	}
 	from := i.to()
@@ -199,16 +220,4 @@ func (c *client) track() {
 			c.w.failf("%s is %s to %s without a receipt for it", i.done.id, d.State, d.To)
 		}
 	}
-}
-
-// publish has the province state its rules anew, which outdates decisions.
-func (w *World) publish() {
-	p := w.at[province].any(w.faults[PolicyChanges])
-	if p == nil {
-		return
-	}
-	u := exchange.Unit("bgs@" + string(province))
-	_, err := p.domain.PublishPolicy(as(u), rules(fmt.Sprint(w.now)), 0)
-	w.tracef("%s publishes rules: %s", province, exchange.CodeOf(err))
-	w.expect("publishing", err, exchange.Unavailable, exchange.Unknown, exchange.Conflict)
 }

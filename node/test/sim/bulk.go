@@ -80,7 +80,7 @@ func (e *end) serve(a crypto.Digest) {
 // because it came twice, is refused and does no harm.
 func (e *end) store(a crypto.Digest, data []byte) {
 	e.w.stats.Chunks++
-	err := e.p.station.PutChunk(context.Background(), e.session, a, data)
+	err := e.p.station.PutChunk(oneByOne(), e.session, a, data)
 	if err != nil {
 		e.w.expect("storing a chunk", err, exchange.Denied, exchange.Unavailable, exchange.Unknown, exchange.Stale, exchange.Conflict)
 	}

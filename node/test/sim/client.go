@@ -48,8 +48,7 @@ func (c *client) turn() {
 func (c *client) something() func() {
 	switch n := c.random.IntN(20); {
 	case n < 7:
-		i := c.compose()
-		return func() { c.submit(i, 0) }
+		return c.send
 	case n < 9:
 		return c.retry
 	case n < 14:
@@ -62,6 +61,26 @@ func (c *client) something() func() {
 		return c.track
 	}
 	return c.repeatAct
+}
+
+// send submits something new, now and then twice at the same time.
+func (c *client) send() {
+	i := c.compose()
+	if c.random.IntN(6) == 0 {
+		version := c.random.IntN(3) / 2
+		c.beside(func() { c.submit(i, version) })
+	}
+	c.submit(i, 0)
+}
+
+// beside does something at the same time.
+func (c *client) beside(do func()) {
+	c.busy++
+	c.w.spawn("beside "+string(c.unit), func() {
+		defer func() { c.busy-- }()
+		c.w.pause(0, 60*time.Millisecond)
+		do()
+	})
 }
 
 // call finds a replica that takes the call; nil when there is none just now.

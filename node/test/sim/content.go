@@ -61,8 +61,17 @@ func (c content) others() []*replica {
 	return out
 }
 
+// alone marks calls that come from the link, one at a time. The chunks of an
+// upload are stored by goroutines of the pipeline, where nothing may pause.
+type alone struct{}
+
+func oneByOne() context.Context { return context.WithValue(context.Background(), alone{}, true) }
+
 // Put implements pipeline.Content.
-func (c content) Put(_ context.Context, a crypto.Digest, data []byte) error {
+func (c content) Put(ctx context.Context, a crypto.Digest, data []byte) error {
+	if ctx.Value(alone{}) != nil {
+		c.p.w.pause(0, 10*time.Millisecond)
+	}
 	if err := c.p.gone(); err != nil {
 		return err
 	}

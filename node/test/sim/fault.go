@@ -28,12 +28,12 @@ const (
 	Skew                       // clocks that differ and jump, within what is allowed
 	LostChunk                  // chunks that do not come
 	LateRows                   // an ended session that still commits what it got
-	PolicyChanges              // decisions are outdated while they are made
+	NewStatements              // of policy and units: decisions are outdated while they are made
 	faultKinds
 )
 
 var faultNames = [faultKinds]string{"crash", "crash-all", "transfer", "isolation", "partition", "cut-session", "slow-link", "slow-follower",
-	"lost-answer", "lost-reply", "disk-full", "skew", "lost-chunk", "late-rows", "policy-changes"}
+	"lost-answer", "lost-reply", "disk-full", "skew", "lost-chunk", "late-rows", "new-statements"}
 
 // String returns the name that -without takes.
 func (f Fault) String() string { return faultNames[f] }
@@ -84,7 +84,7 @@ func (w *World) plan() {
 		{CutSession, 3 * time.Second, func(r *rand.Rand) { pick(r, w.links).cut() }},
 		{DiskFull, 8 * time.Second, w.fill},
 		{Skew, 4 * time.Second, w.jump},
-		{PolicyChanges, 12 * time.Second, func(*rand.Rand) { w.spawn("policy", w.publish) }},
+		{NewStatements, 6 * time.Second, func(r *rand.Rand) { w.spawn("publish", func() { w.publish(r) }) }},
 	} {
 		if w.faults[s.kind] != nil {
 			w.recur(s.kind, s.every, s.do)

@@ -22,6 +22,7 @@ func (w *World) judge() {
 		w.judgeNumbers(l.child, l.parent)
 		w.judgeNumbers(l.parent, l.child)
 	}
+	w.judgeStatements()
 	w.judgeSamples()
 }
 

@@ -65,6 +65,7 @@ func (w *World) judgeExchange(g *group, i *intent, id exchange.ID) {
 			w.judgeChain(id, &there)
 		}
 		w.judgeEnd(i, id, to, &origin, &there)
+		w.judgeRelays(id, uint16(n), to, &there)
 		w.judgeActs(id, to, &origin, &there)
 	}
 }
@@ -107,6 +108,18 @@ func (w *World) judgeEnd(i *intent, id exchange.ID, to exchange.Unit, origin, th
 	final := []exchange.State{exchange.SignedFor, exchange.Returned, exchange.Recalled, exchange.Refused}
 	if there.stated(dest, final...) > 1 || origin.stated(dest, final...) > 1 {
 		w.failf("%s to %s ended more than once", id, to)
+	}
+}
+
+// judgeRelays holds that whoever passed it on knows how it ended.
+func (w *World) judgeRelays(id exchange.ID, n uint16, to exchange.Unit, there *seen) {
+	if !there.here || !there.delivery.State.Final() || there.delivery.Where != to.Domain() {
+		return
+	}
+	for _, info := range tree {
+		if s := w.look(info.Domain, id, n, to); s.here && s.delivery.State != there.delivery.State {
+			w.failf("%s to %s is %s there and %s at %s", id, to, there.delivery.State, s.delivery.State, info.Domain)
+		}
 	}
 }
 

@@ -32,7 +32,6 @@ func (w *World) judgeSamples() {
 			}
 		}
 	}
-	w.judgePolicy()
 }
 
 // prove exports evidence and verifies it.
@@ -64,15 +63,23 @@ func (w *World) fetch(i *intent, to exchange.Unit) {
 	}
 }
 
-// judgePolicy holds that everybody has the province's latest rules.
-func (w *World) judgePolicy() {
-	number := func(g *group) (n uint64) {
-		g.view(func(r ledger.Reader) { n = ledger.Numbers(r, ledger.TablePolicy)[province] })
-		return n
-	}
-	for _, g := range w.groups {
-		if n := number(g); n != number(w.at[province]) {
-			w.failf("%s has rules %d of the province, which has published %d", g.info.Domain, n, number(w.at[province]))
+// judgeStatements holds that everybody has the latest statement of each issuer.
+func (w *World) judgeStatements() {
+	for _, t := range []ledger.Table{ledger.TableDirectory, ledger.TableUnits, ledger.TablePolicy} {
+		latest := map[exchange.Domain]uint64{}
+		held := map[exchange.Domain]map[exchange.Domain]uint64{}
+		for _, g := range w.groups {
+			g.view(func(r ledger.Reader) { held[g.info.Domain] = ledger.Numbers(r, t) })
+			for issuer, n := range held[g.info.Domain] {
+				latest[issuer] = max(latest[issuer], n)
+			}
+		}
+		for _, g := range w.groups {
+			for _, issuer := range tree {
+				if have, want := held[g.info.Domain][issuer.Domain], latest[issuer.Domain]; have != want {
+					w.failf("%s has statement %d of %s in table %d, and %d was published", g.info.Domain, have, issuer.Domain, t, want)
+				}
+			}
 		}
 	}
 }

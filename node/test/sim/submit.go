@@ -38,7 +38,7 @@ func (c *client) compose() *intent {
 	r := c.random
 	i := &intent{client: c, key: fmt.Sprintf("k-%d", len(c.w.intents)+1), possible: map[int]bool{}, abandoned: r.IntN(4) == 0}
 	i.draft = exchange.Submission{Key: i.key, Kind: "case", Type: "上报件", Title: "事项" + i.key, Urgency: pick(r, []string{"", "", "加急", "特急"})}
-	if r.IntN(12) == 0 {
+	if r.IntN(10) == 0 {
 		i.draft.ExpiresIn = 5 + r.Int64N(60)
 	}
 	for n, to := range c.addressees() {
