@@ -153,7 +153,7 @@ func configurationRow(c ledger.Configuration) ledger.Mutation {
 
 func (b *batch) put(mutations []ledger.Mutation) error {
 	for _, m := range mutations {
-		bucket := b.tx.Bucket(bucketNames[m.Table])
+		bucket := b.read.bucket(m.Table)
 		var err error
 		if m.Value == nil {
 			err = bucket.Delete(m.Key)

@@ -434,7 +434,7 @@ func TestDamagedHeadIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &batch{store: s, tx: tx}
+	b := &batch{store: s, tx: tx, read: &reader{tx: tx}}
 	if err := errors.Join(b.put([]ledger.Mutation{{Table: ledger.TableMeta, Key: ledger.KeyDigest}}), tx.Commit(), s.Close()); err != nil {
 		t.Fatal(err)
 	}
