@@ -118,8 +118,10 @@ func TestDeadPeerDoesNotMatterAndTwoDo(t *testing.T) {
 	}
 	b.SetFault(full)
 	c.SetFault(full)
-	if _, err := r.PutAll(t.Context(), each(chunks(t, 20))); exchange.CodeOf(err) != exchange.Exhausted {
-		t.Fatalf("with full disks: %v", err)
+	for _, n := range []int{1, 20} { // told at the end of the upload, and in its midst
+		if _, err := r.PutAll(t.Context(), each(chunks(t, n))); exchange.CodeOf(err) != exchange.Exhausted {
+			t.Fatalf("%d chunks on full disks: %v", n, err)
+		}
 	}
 }
 
