@@ -20,7 +20,7 @@ const (
 	TableOutbox                     // unit ‖ 0 ‖ exchange id -> nothing: what a unit sent
 	TableQueue                      // peer ‖ 0 ‖ class ‖ sequence (8) -> QueueRow
 	TableLink                       // peer -> Link
-	TableSeen                       // 0 ‖ SM3 of a receipt -> nothing
+	TableSeen                       // exchange id ‖ SM3 of a receipt -> nothing
 	TableDirectory                  // issuer -> crypto.Signed (latest)
 	TableUnits                      // domain -> crypto.Signed (latest)
 	TableUnit                       // domain ‖ 0 ‖ local name -> exchange.UnitInfo
@@ -32,7 +32,7 @@ const (
 	TableLease                      // lease id -> Lease
 	TableDecision                   // exchange id ‖ arrival (4) -> DecisionRow
 	TableAudit                      // leaf index (8) -> Event
-	TableInline                     // chunk address -> sealed bytes
+	TableInline                     // exchange id ‖ chunk index (4) -> sealed bytes
 	TableWaiting                    // peer ‖ 0 ‖ class ‖ exchange id -> nothing: chunks are not here yet
 	TableHistory                    // issuer ‖ 0 ‖ kind ‖ number (8) -> crypto.Signed
 	TableHeld                       // peer ‖ 0 ‖ arrival (4) -> HeldRow: quarantined messages
@@ -69,7 +69,7 @@ var (
 	KeyConfiguration = []byte("configuration") // Configuration, written by the Raft adapter
 	KeyApplied       = []byte("applied")       // 8 bytes, written by the store with the effect
 	KeyTerm          = []byte("term")          // 8 bytes, written by the store with the effect
-	KeyDigest        = []byte("digest")        // rolling SM3 of all mutations, written by the store
+	KeyDigest        = []byte("digest")        // rolling digest of all mutations, written by the store
 	keyDomain        = []byte("domain")        // Self
 	keyTime          = []byte("time")          // 8 bytes: ledger time
 	keyLevel         = []byte("level")         // feature level

@@ -147,7 +147,7 @@ func (t *txn) arrive(m *exchange.Manifest, ex *Exchange) {
 	last := t.sum(ex.Custody[len(ex.Custody)-1].Bytes)
 	for n, s := range ex.Custody {
 		digest := t.sum(s.Bytes)
-		t.put(TableSeen, pair("", digest[:]), nil)
+		t.put(TableSeen, seenKey(m.ID, digest), nil)
 		save(t, TableReceipt, sequenceKey(m.ID[:], uint32(n)), s)
 	}
 	for _, i := range ex.Deliveries {

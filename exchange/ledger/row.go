@@ -86,6 +86,16 @@ func DeliveryKey(id exchange.ID, i uint16) []byte {
 	return binary.BigEndian.AppendUint16(append(make([]byte, 0, 18), id[:]...), i)
 }
 
+// InlineKey is the key of TableInline: the chunk's place in Manifest.Chunks.
+// Chunks that come together lie together, and after those that came before, so
+// that keeping them touches few pages; by address each would touch its own.
+func InlineKey(id exchange.ID, chunk uint32) []byte { return sequenceKey(id[:], chunk) }
+
+// seenKey is the key of TableSeen, ordered by exchange for the same reason.
+func seenKey(id exchange.ID, receipt crypto.Digest) []byte {
+	return append(append(make([]byte, 0, len(id)+len(receipt)), id[:]...), receipt[:]...)
+}
+
 // UnitKey is a key under a unit: TableInbox, TableOutbox, TableKey.
 func UnitKey(u exchange.Unit, rest []byte) []byte { return pair(string(u), rest) }
 

@@ -89,7 +89,7 @@ func (t *txn) deliver(m *exchange.Manifest, deliveries []uint16) {
 // sends it on towards the origin. It reports whether the receipt was new.
 func (t *txn) keepReceipt(m *exchange.Manifest, s crypto.Signed, r *exchange.Receipt) bool {
 	digest := t.sum(s.Bytes)
-	seen := pair("", digest[:])
+	seen := seenKey(m.ID, digest)
 	if t.has(TableSeen, seen) {
 		return false
 	}

@@ -90,14 +90,13 @@ func (t *txn) kept(stored []exchange.Stored) Result {
 	return Result{}
 }
 
-// keepInline stores small sealed chunks under their addresses: all or none.
+// keepInline stores small sealed chunks in the order of the manifest: all or none.
 func (t *txn) keepInline(m *exchange.Manifest, inline [][]byte) Result {
-	addresses := m.Chunks()
-	if len(inline) != len(addresses) {
-		return refuse(exchange.Invalid, "%d chunks ride along, the manifest lists %d", len(inline), len(addresses))
+	if n := len(m.Chunks()); len(inline) != n {
+		return refuse(exchange.Invalid, "%d chunks ride along, the manifest lists %d", len(inline), n)
 	}
 	for i, data := range inline {
-		t.put(TableInline, append([]byte(nil), addresses[i][:]...), data)
+		t.put(TableInline, InlineKey(m.ID, uint32(i)), data)
 	}
 	return Result{}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 
-	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/audit"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
@@ -33,8 +32,7 @@ func (d *Domain) ExportEvidence(ctx context.Context, ref, content string, w io.W
 	if err != nil {
 		return err
 	}
-	e := audit.Evidence{Manifest: ex.Manifest, Content: mode, Provider: d.Provider,
-		Chunk: func(address crypto.Digest) ([]byte, error) { return d.chunk(ctx, address) }}
+	e := audit.Evidence{Manifest: ex.Manifest, Content: mode, Provider: d.Provider, Chunk: d.chunks(ctx, &ex.M)}
 	if err := d.Log.View(func(r ledger.Reader) (err error) { e.Receipts, err = ledger.Receipts(r, ex.M.ID); return err }); err != nil {
 		return err
 	}

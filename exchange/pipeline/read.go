@@ -36,10 +36,11 @@ func (d *Domain) unwrap(m *exchange.Manifest) (seal.Key, error) {
 	return seal.Key{}, exchange.Errorf(exchange.Denied, "pipeline.open", "the exchange was not sealed for %s", d.Domain)
 }
 
-// chunk returns a sealed chunk from the ledger or the content store.
-func (d *Domain) chunk(ctx context.Context, address crypto.Digest) (data []byte, err error) {
+// chunk returns a sealed chunk of an exchange, by its place in Manifest.Chunks
+// and its address there, from the ledger or the content store.
+func (d *Domain) chunk(ctx context.Context, id exchange.ID, place uint32, address crypto.Digest) (data []byte, err error) {
 	err = d.Log.View(func(r ledger.Reader) error {
-		if raw := r.Get(ledger.TableInline, address[:]); raw != nil {
+		if raw := r.Get(ledger.TableInline, ledger.InlineKey(id, place)); raw != nil {
 			data = bytes.Clone(raw)
 		}
 		return nil
@@ -50,6 +51,15 @@ func (d *Domain) chunk(ctx context.Context, address crypto.Digest) (data []byte,
 	return d.Content.Get(ctx, address)
 }
 
+// chunks returns how to get the sealed chunks of an exchange by address.
+func (d *Domain) chunks(ctx context.Context, m *exchange.Manifest) func(crypto.Digest) ([]byte, error) {
+	places := map[crypto.Digest]uint32{}
+	for i, address := range m.Chunks() {
+		places[address] = uint32(i)
+	}
+	return func(address crypto.Digest) ([]byte, error) { return d.chunk(ctx, m.ID, places[address], address) }
+}
+
 // openPart writes the plaintext of one part.
 func (d *Domain) openPart(ctx context.Context, m *exchange.Manifest, k seal.Key, part int, w io.Writer) error {
 	p := m.Parts[part]
@@ -57,8 +67,12 @@ func (d *Domain) openPart(ctx context.Context, m *exchange.Manifest, k seal.Key,
 	if err != nil {
 		return err
 	}
+	before := 0
+	for _, earlier := range m.Parts[:part] {
+		before += len(earlier.Chunks)
+	}
 	return s.Open(uint32(len(p.Chunks)), func(i uint32) ([]byte, error) {
-		return d.chunk(ctx, p.Chunks[i])
+		return d.chunk(ctx, m.ID, uint32(before)+i, p.Chunks[i])
 	}, w)
 }
 

@@ -87,8 +87,8 @@ func message(r ledger.Reader, q *ledger.QueueRow) ([]byte, error) {
 	}
 	e := exchange.Envelope{Manifest: ex.Manifest, Deliveries: q.Deliveries, Custody: ex.Custody}
 	if ex.Inline {
-		for _, address := range ex.M.Chunks() {
-			e.Inline = append(e.Inline, r.Get(ledger.TableInline, address[:]))
+		for i := range ex.M.Chunks() {
+			e.Inline = append(e.Inline, r.Get(ledger.TableInline, ledger.InlineKey(ex.M.ID, uint32(i))))
 		}
 	}
 	return exchange.Encode(exchange.Message{Envelope: &e}), nil

@@ -100,8 +100,8 @@ func (h *host) read(r ledger.Reader) (err error) {
 		}
 		return err == nil
 	})
-	r.Scan(ledger.TableInline, nil, nil, func(key, value []byte) bool {
-		h.inline[crypto.Digest(key)] = bytes.Clone(value)
+	r.Scan(ledger.TableInline, nil, nil, func(_, value []byte) bool {
+		h.inline[h.provider.Sum(value)] = bytes.Clone(value)
 		return true
 	})
 	return err
