@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
@@ -10,16 +11,6 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
 )
-
-// ReturnReasons are the failed checks of 初审 (条例 第二十四条(三)) for which a
-// document may be returned.
-var ReturnReasons = map[string]string{
-	"not_ours":   "不应由本机关办理",
-	"routing":    "不符合行文规则",
-	"form":       "文种、格式不规范",
-	"not_agreed": "涉及其他地区或部门职权的事项未协商、会签",
-	"drafting":   "不符合公文起草的其他要求",
-}
 
 // Sign implements exchange.Service (签收).
 func (d *Domain) Sign(ctx context.Context, ref string) (exchange.Outcome, error) {
@@ -30,9 +21,11 @@ func (d *Domain) Sign(ctx context.Context, ref string) (exchange.Outcome, error)
 func (d *Domain) Return(ctx context.Context, ref, reason, note string) (exchange.Outcome, error) {
 	const op = "pipeline.return"
 	var p exchange.Problems
-	if _, ok := ReturnReasons[reason]; !ok {
-		p.Add("reason", "return.reason", "a return needs one of the reasons not_ours, routing, form, not_agreed, drafting",
-			"退文须说明理由：not_ours 不应由本机关办理，routing 不符合行文规则，form 文种格式不规范，not_agreed 未协商会签，drafting 不符合其他起草要求", "条例 第二十四条(三)", "choose the check that failed")
+	if code, ok := exchange.FindReason(exchange.ReturnReasons(), reason); !ok {
+		p.Add("reason", "return.reason", "a return needs one of the reasons "+reasonList(exchange.ReturnReasons(), false),
+			"退文须说明理由："+reasonList(exchange.ReturnReasons(), true), "条例 第二十四条(三)", "choose the check that failed")
+	} else {
+		reason = code
 	}
 	if len(note) > 4096 || !utf8.ValidString(note) {
 		p.Add("note", "return.note", "the note must be text of at most 4096 bytes", "说明应为不超过 4096 字节的文字", "", "shorten it")
@@ -124,11 +117,20 @@ func (d *Domain) outcome(ctx context.Context, f *federation, ex *ledger.Stored, 
 
 // Recall implements exchange.Service (撤回).
 func (d *Domain) Recall(ctx context.Context, ref string, to []exchange.Unit, reason string) (exchange.Outcome, error) {
+	const op = "pipeline.recall"
 	var reasons []string
 	if reason != "" {
-		reasons = []string{clip(reason)}
+		code, known := exchange.FindReason(exchange.RecallReasons(), reason)
+		if !known {
+			var p exchange.Problems
+			p.Add("reason", "recall.reason", "a recall gives one of the reasons "+reasonList(exchange.RecallReasons(), false)+", or none",
+				"撤回理由应为："+reasonList(exchange.RecallReasons(), true)+"；也可不填", "",
+				"choose one; a text would be readable at every station on the way")
+			return exchange.Outcome{}, p.Err(op)
+		}
+		reasons = []string{code}
 	}
-	return d.notify(ctx, "pipeline.recall", ref, exchange.Recall, to, reasons)
+	return d.notify(ctx, op, ref, exchange.Recall, to, reasons)
 }
 
 // Urge implements exchange.Service (催办).
@@ -228,4 +230,20 @@ func (d *Domain) recallReceipts(m *exchange.Manifest, manifest crypto.Digest, n 
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// reasonList writes reasons for a message: their codes, or codes with the
+// Chinese text.
+func reasonList(reasons []exchange.ActReason, chinese bool) string {
+	words := make([]string, len(reasons))
+	for i, r := range reasons {
+		words[i] = r.Code
+		if chinese {
+			words[i] += " " + r.Chinese
+		}
+	}
+	if chinese {
+		return strings.Join(words, "，")
+	}
+	return strings.Join(words, ", ")
 }

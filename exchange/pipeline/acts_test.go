@@ -66,7 +66,7 @@ func TestARecallThatTravelsWithItsExchangeFindsIt(t *testing.T) {
 	for _, size := range []int{10, 100 << 10} { // inline, and waiting for chunks
 		f := newFederation(t)
 		id := f.file("k1", strings.Repeat("x", size))
-		must(f.of(filer).Recall(as(filer), id.String(), nil, "发错"))
+		must(f.of(filer).Recall(as(filer), id.String(), nil, "recipient"))
 		f.settle()
 		if held := f.held(city, county); len(held) != 0 {
 			t.Fatalf("held %q", held)

@@ -199,7 +199,7 @@ func TestARecallWithdrawsWhatIsNotSigned(t *testing.T) {
 	if _, err := f.of("wjw@320500").Sign(as("wjw@320500"), done.ID.String()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.of(sender).Recall(as(sender), done.ID.String(), nil, "发文有误"); err != nil {
+	if _, err := f.of(sender).Recall(as(sender), done.ID.String(), nil, "content"); err != nil {
 		t.Fatal(err)
 	}
 	f.settle()

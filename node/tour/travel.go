@@ -54,7 +54,7 @@ func recallCase(ctx context.Context, p *player) (err error) {
 	if err := p.await(ctx, county, p.recalled, city+"=arrived [accepted@320582 arrived@320500]"); err != nil {
 		return err
 	}
-	_, err = p.as(county).Recall(ctx, p.recalled.id(), nil, "填报有误")
+	_, err = p.as(county).Recall(ctx, p.recalled.id(), nil, "content")
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,15 +11,6 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client"
 )
-
-// reasons for returning a document: the failed checks of 初审 (条例 art. 24).
-var reasons = []struct{ code, chinese string }{
-	{"not_ours", "不属于本单位办理"},
-	{"routing", "不符合行文规则"},
-	{"form", "文种或格式不规范"},
-	{"not_agreed", "涉及其他部门职权未协商一致"},
-	{"drafting", "不符合公文起草的其他要求"},
-}
 
 func newSignCommand(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -38,7 +28,7 @@ func newReturnCommand(a *app) *cobra.Command {
 	var reason, note string
 	c := &cobra.Command{
 		Use: "return ID --reason REASON --note TEXT", Short: "Send a delivery back with a reason (退文)",
-		Long:    "Send a delivery back (退文). The reason is one of the failed checks of 条例 第二十四条:\n\n" + reasonTable() + "\nThe note is sealed to the sender's domain.",
+		Long:    "Send a delivery back (退文). The reason is one of the failed checks of 条例 第二十四条:\n\n" + reasonTable(exchange.ReturnReasons()) + "\nThe note is sealed to the sender's domain.",
 		Example: "  yizhan return 01KABC --reason routing --note '越级行文，请报送市卫生健康委并抄送我委'",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -46,9 +36,9 @@ func newReturnCommand(a *app) *cobra.Command {
 	c.Flags().StringVar(&note, "note", "", "explanation for the sender (退文说明)")
 	require(c, "reason")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		code, ok := reasonCode(reason)
+		code, ok := exchange.FindReason(exchange.ReturnReasons(), reason)
 		if !ok {
-			return usagef("--reason: %q is none of\n%s", reason, reasonTable())
+			return usagef("--reason: %q is none of\n%s", reason, reasonTable(exchange.ReturnReasons()))
 		}
 		return a.within(cmd.Context(), shortLimit, func(ctx context.Context, cl *client.Client) error {
 			out, err := cl.Return(ctx, args[0], code, note)
@@ -58,18 +48,10 @@ func newReturnCommand(a *app) *cobra.Command {
 	return c
 }
 
-func reasonCode(given string) (string, bool) {
-	i := slices.IndexFunc(reasons, func(r struct{ code, chinese string }) bool { return given == r.code || given == r.chinese })
-	if i < 0 {
-		return "", false
-	}
-	return reasons[i].code, true
-}
-
-func reasonTable() string {
+func reasonTable(reasons []exchange.ActReason) string {
 	var b strings.Builder
 	for _, r := range reasons {
-		fmt.Fprintf(&b, "  %-12s%s\n", r.code, r.chinese)
+		fmt.Fprintf(&b, "  %-10s  %s\n", r.Code, r.Chinese)
 	}
 	return b.String()
 }
@@ -79,13 +61,19 @@ func newRecallCommand(a *app) *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use: "recall ID", Short: "Withdraw what was sent and not yet signed for (撤回)",
-		Example: "  yizhan recall '昆卫〔2026〕5号' --reason 附件有误\n  yizhan recall 01KABC --to wjw@320500",
+		Long: "Withdraw what was sent and not yet signed for (撤回). The reason is one of:\n\n" + reasonTable(exchange.RecallReasons()) +
+			"\nIt is readable at every station on the way.",
+		Example: "  yizhan recall '昆卫〔2026〕5号' --reason 内容有误\n  yizhan recall 01KABC --to wjw@320500",
 		Args:    cobra.ExactArgs(1),
 	}
 	c.Flags().StringSliceVar(&to, "to", nil, "only from these recipients")
-	c.Flags().StringVar(&reason, "reason", "", "why, for the recipients")
+	c.Flags().StringVar(&reason, "reason", "", "one of the codes above, or its Chinese text; may be left out")
 	c.RunE = a.with(shortLimit, func(ctx context.Context, cl *client.Client, args []string) error {
-		out, err := cl.Recall(ctx, args[0], units(to), reason)
+		code, ok := exchange.FindReason(exchange.RecallReasons(), reason)
+		if !ok && reason != "" {
+			return usagef("--reason: %q is none of\n%s", reason, reasonTable(exchange.RecallReasons()))
+		}
+		out, err := cl.Recall(ctx, args[0], units(to), code)
 		return a.printOutcome(out, err)
 	})
 	return c
