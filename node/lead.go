@@ -16,6 +16,9 @@ import (
 	"github.com/yizhan-exchange/yizhan/node/link"
 )
 
+// expireEvery is how often a leader looks for deliveries past their time.
+const expireEvery = 10 * time.Second
+
 // startLeading prepares what only a leader does: founding the domain, and the
 // link to the superior.
 func (n *Node) startLeading() error {
@@ -61,6 +64,7 @@ func (h *hosted) lead(ctx context.Context, term uint64) {
 	h.leading.Store(true)
 	log.Info("leading")
 	defer h.unlead()
+	h.node.tasks.Go(func() { h.expire(ctx) })
 	if h.dialer != nil {
 		h.dialer.Run(ctx)
 		return
@@ -95,6 +99,23 @@ func (h *hosted) unfounded() (bool, error) {
 		return err
 	})
 	return !founded && h.config.Founds(), err
+}
+
+// expire gives up, while this replica leads, what nobody took in time.
+func (h *hosted) expire(ctx context.Context) {
+	for tick := time.NewTicker(expireEvery); ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		}
+		if n, err := h.domain.ExpireDue(ctx); err != nil && ctx.Err() == nil {
+			h.node.log.Warn("overdue deliveries could not be ended; trying again", "domain", h.config.Domain, "err", err)
+		} else if n > 0 {
+			h.node.log.Info("overdue deliveries ended", "domain", h.config.Domain, "deliveries", n)
+		}
+	}
 }
 
 // found proposes the founding of a domain that has no ledger yet. The epoch is

@@ -2,11 +2,14 @@ package raftnode
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"strings"
+	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -31,6 +34,9 @@ var slogLevels = map[hclog.Level]slog.Level{
 // Log implements hclog.Logger.
 func (b *bridge) Log(level hclog.Level, msg string, args ...any) {
 	l := slogLevels[level]
+	if level == hclog.Error && hungUp(msg, args) {
+		l = slog.LevelDebug
+	}
 	if !b.to.Enabled(context.Background(), l) {
 		return
 	}
@@ -40,6 +46,20 @@ func (b *bridge) Log(level hclog.Level, msg string, args ...any) {
 		}
 	}
 	b.to.Log(context.Background(), l, msg, args...)
+}
+
+// hungUp tells that a peer, or this replica itself, closed a connection. Raft
+// calls that an error of decoding; it happens whenever a process stops.
+func hungUp(msg string, args []any) bool {
+	if msg != "failed to decode incoming command" {
+		return false
+	}
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			return errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+		}
+	}
+	return false
 }
 
 func (b *bridge) Trace(msg string, args ...any) { b.Log(hclog.Trace, msg, args...) }
