@@ -56,6 +56,8 @@ var table = []line{
 			"one implementation on each side and hide that index and effect share a transaction"},
 	{"node/founding", slices.Concat(adapter, []string{"policy/...", "node/config", "node/auth"}),
 		"belongs to the composition root: it writes the policy, configuration and tokens that these read"},
+	{"node/check", slices.Concat(adapter, []string{"node/config", "node/content", "node/store"}),
+		"looks at what a stopped node keeps, where its configuration says, in the stores as they are"},
 	{"node/api/apitest", slices.Concat(adapter, []string{"node/api", "node/auth"}),
 		"a test kit that starts the server with real tokens"},
 	{"node/test/...", []string{"..."},
@@ -84,6 +86,8 @@ var testsMay = []line{
 		"the road is tested with the policy that is shipped"},
 	{"node/replica", []string{"node/content", "node/raftnode", "node/store"},
 		"routing is tested over real groups and stores: its failures are theirs"},
+	{"node/check", []string{"node/demo", "node/founding"},
+		"the clean ledgers that are then damaged are those of a real federation"},
 	{"node/tour", []string{"node/demo", "node/founding"},
 		"the tour is played on a real federation"},
 }

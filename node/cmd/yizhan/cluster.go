@@ -34,6 +34,7 @@ func newClusterCommand(a *app) *cobra.Command {
 			})
 		}),
 	})
+	c.AddCommand(newCheckCommand(a))
 	return c
 }
 

@@ -1,0 +1,36 @@
+package ledger
+
+import (
+	"github.com/yizhan-exchange/yizhan/crypto/merkle"
+	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/route"
+)
+
+// What a check asks of a ledger, beside the queries of everyday.
+
+var tableNames = [...]string{"", "meta", "exchange", "delivery", "receipt", "key", "inbox", "outbox", "queue", "link", "seen", "directory",
+	"units", "unit", "domain", "revoked", "policy", "person", "token", "lease", "decision", "audit", "inline", "waiting", "history", "held",
+	"told", "offer", "parent", "deadline"}
+
+// String returns the table's name in reports, "" when there is no such table.
+func (t Table) String() string {
+	if int(t) < len(tableNames) {
+		return tableNames[t]
+	}
+	return ""
+}
+
+// AuditOf returns the frontier of the audit tree; false when nothing was ever
+// noted.
+func AuditOf(r Reader) (merkle.Frontier, bool, error) {
+	return Get[merkle.Frontier](r, TableMeta, keyAudit)
+}
+
+// Toward returns the neighbour on the road from a domain to another, as the
+// directory has it now; false when there is no road.
+func Toward(r Reader, self, dest exchange.Domain) (exchange.Domain, bool) {
+	return route.Next(self, dest, func(d exchange.Domain) (exchange.Domain, bool) {
+		raw := r.Get(TableParent, []byte(d))
+		return exchange.Domain(raw), raw != nil
+	})
+}
