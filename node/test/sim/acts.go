@@ -19,7 +19,8 @@ type actKey struct {
 type act struct {
 	done     string // "signed" or "returned", acknowledged
 	receipt  crypto.Digest
-	possible map[string]bool // asked for, answer unknown
+	asked    map[string]bool // ever, with whatever answer
+	possible map[string]bool // of those: answer unknown
 	recalled bool            // acknowledged to the sender
 	perhaps  bool            // a recall whose answer is unknown
 }
@@ -27,7 +28,7 @@ type act struct {
 func (w *World) act(id exchange.ID, to exchange.Unit) *act {
 	k := actKey{id, to}
 	if w.acts[k] == nil {
-		w.acts[k] = &act{possible: map[string]bool{}}
+		w.acts[k] = &act{asked: map[string]bool{}, possible: map[string]bool{}}
 	}
 	return w.acts[k]
 }
@@ -81,20 +82,33 @@ func (c *client) dealWith(id exchange.ID, back bool) {
 			return p.domain.Return(as(c.unit), id.String(), "not_ours", "应送他处")
 		}
 	}
+	a := c.w.act(id, c.unit)
+	a.asked[what] = true
+	was := a.done
 	out, err := do()
 	if c.lost(p) {
 		err = exchange.Errorf(exchange.Unknown, "sim", "no answer")
 	}
 	c.w.tracef("%s %s %s at %s: %s", c.unit, what, id, p.r.name, exchange.CodeOf(err))
-	a := c.w.act(id, c.unit)
 	switch exchange.CodeOf(err) {
 	case "":
 		a.ended(c.w, c.unit, id, what, out)
 	case exchange.Unknown:
 		a.possible[what] = true
+	case exchange.Conflict:
+		if was == what {
+			c.w.failf("%s %s %s again and is refused instead of told the same", c.unit, what, id)
+		} else if len(a.asked) == 1 && !c.w.expires(id) {
+			c.w.failf("%s cannot have %s %s, and nothing else was ever asked: %v", c.unit, what, id, err)
+		}
 	default:
-		c.w.expect(what, err, exchange.Unavailable, exchange.Conflict)
+		c.w.expect(what, err, exchange.Unavailable)
 	}
+}
+
+// expires reports whether an exchange may be given up while it waits.
+func (w *World) expires(id exchange.ID) bool {
+	return !slices.ContainsFunc(w.intents, func(i *intent) bool { return i.done != nil && i.done.id == id && i.draft.ExpiresIn == 0 })
 }
 
 // ended remembers an acknowledged act; every repetition must say the same.
@@ -176,6 +190,9 @@ func (c *client) withdraw(i *intent) {
 		from = from[:1]
 	}
 	c.w.stats.Recalls++
+	for _, u := range from {
+		c.w.act(i.done.id, u).asked["recalled"] = true
+	}
 	_, err := p.domain.Recall(as(c.unit), i.done.id.String(), from, "")
 	if c.lost(p) {
 		err = exchange.Errorf(exchange.Unknown, "sim", "no answer")

@@ -63,7 +63,8 @@ func (c *client) something() func() {
 	return c.repeatAct
 }
 
-// send submits something new, now and then twice at the same time.
+// send submits something new, now and then twice at the same time, and now and
+// then only to recall it.
 func (c *client) send() {
 	i := c.compose()
 	if c.random.IntN(6) == 0 {
@@ -71,6 +72,10 @@ func (c *client) send() {
 		c.beside(func() { c.submit(i, version) })
 	}
 	c.submit(i, 0)
+	if i.done != nil && c.random.IntN(6) == 0 { // thinks better of it at once
+		c.w.pause(0, 500*time.Millisecond)
+		c.withdraw(i)
+	}
 }
 
 // beside does something at the same time.

@@ -63,6 +63,7 @@ func (w *World) judgeExchange(g *group, i *intent, id exchange.ID) {
 		w.judgeChain(id, &origin)
 		if there.here {
 			w.judgeChain(id, &there)
+			w.judgeLast(id, dest, &there)
 		}
 		w.judgeEnd(i, id, to, &origin, &there)
 		w.judgeRelays(id, uint16(n), to, &there)
@@ -81,6 +82,17 @@ func (w *World) judgeChain(id exchange.ID, s *seen) {
 		first := r.State == exchange.Accepted
 		if first != r.Prev.IsZero() || !first && !slices.Contains(s.digests, r.Prev) {
 			w.failf("receipt %d of %s (%s of %s) does not continue the chain", n, id, r.State, r.Domain)
+		}
+	}
+}
+
+// judgeLast holds that the recipient's domain ends a delivery after its own
+// ARRIVED, where there is one, and not beside it.
+func (w *World) judgeLast(id exchange.ID, dest exchange.Domain, s *seen) {
+	at := slices.IndexFunc(s.receipts, func(r exchange.Receipt) bool { return r.Domain == dest && r.State == exchange.Arrived })
+	for _, r := range s.receipts {
+		if at >= 0 && r.Domain == dest && r.State.Final() && r.Prev != s.digests[at] {
+			w.failf("%s of %s for %s does not follow its arrival", r.State, dest, id)
 		}
 	}
 }

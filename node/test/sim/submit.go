@@ -49,7 +49,7 @@ func (c *client) compose() *intent {
 		}
 	}
 	size := 20
-	if r.IntN(5) == 0 {
+	if r.IntN(4) == 0 {
 		size = 12 << 10 // three of these do not ride in a command
 	}
 	for n := range 1 + r.IntN(3) + size/(6<<10) {
