@@ -45,6 +45,7 @@ func build(flags ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	made.Store(dir, true)
 	out := filepath.Join(dir, "yizhan")
 	args := append([]string{"build", "-o", out}, flags...)
 	cmd := exec.Command("go", append(args, "github.com/yizhan-exchange/yizhan/node/cmd/yizhan")...)

@@ -15,7 +15,16 @@ import (
 var (
 	builds     sync.Mutex
 	variations = map[string]string{}
+	made       sync.Map // directories of programs
 )
+
+// Clean removes the programs that were built, when all tests are over.
+func Clean() {
+	made.Range(func(dir, _ any) bool {
+		_ = os.RemoveAll(dir.(string)) // left to the system's own cleaning otherwise
+		return true
+	})
+}
 
 // Program returns the path of the program, built with the tags ("": none).
 func Program(t testing.TB, tags string) string {
