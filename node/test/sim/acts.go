@@ -25,7 +25,7 @@ type act struct {
 	perhaps  bool            // a recall whose answer is unknown
 }
 
-func (w *World) act(id exchange.ID, to exchange.Unit) *act {
+func (w *world) act(id exchange.ID, to exchange.Unit) *act {
 	k := actKey{id, to}
 	if w.acts[k] == nil {
 		w.acts[k] = &act{asked: map[string]bool{}, possible: map[string]bool{}}
@@ -62,7 +62,7 @@ func (c *client) handle() {
 }
 
 // meanwhile has the sender recall what is just being dealt with.
-func (w *World) meanwhile(id exchange.ID) {
+func (w *world) meanwhile(id exchange.ID) {
 	for _, i := range w.intents {
 		if i.done != nil && i.done.id == id {
 			i.client.beside(func() { i.client.withdraw(i) })
@@ -107,12 +107,12 @@ func (c *client) dealWith(id exchange.ID, back bool) {
 }
 
 // expires reports whether an exchange may be given up while it waits.
-func (w *World) expires(id exchange.ID) bool {
+func (w *world) expires(id exchange.ID) bool {
 	return !slices.ContainsFunc(w.intents, func(i *intent) bool { return i.done != nil && i.done.id == id && i.draft.ExpiresIn == 0 })
 }
 
 // ended remembers an acknowledged act; every repetition must say the same.
-func (a *act) ended(w *World, u exchange.Unit, id exchange.ID, what string, out exchange.Outcome) {
+func (a *act) ended(w *world, u exchange.Unit, id exchange.ID, what string, out exchange.Outcome) {
 	var receipt crypto.Digest
 	if out.Receipt != nil {
 		receipt = w.kit.provider.Sum(out.Receipt.Signed.Bytes, out.Receipt.Signed.Sig[:])

@@ -10,7 +10,7 @@ import (
 // client is a unit with its people: it sends, and it deals with its inbox. It
 // talks to whichever replica of its domain it meets.
 type client struct {
-	w      *World
+	w      *world
 	unit   exchange.Unit
 	group  *group
 	random *rand.Rand
@@ -20,7 +20,7 @@ type client struct {
 // hurry is how long a client thinks between two things that it does.
 const hurry = 3 * time.Second
 
-func (w *World) hire() {
+func (w *world) hire() {
 	for _, g := range w.groups {
 		for _, local := range []string{"wjw", "bgs"} {
 			u := exchange.Unit(local + "@" + string(g.info.Domain))
@@ -102,7 +102,7 @@ func (c *client) lost(p *proc) bool {
 
 // finish has everybody who does not know how a submission ended ask again with
 // the same key, but for some who give up.
-func (w *World) finish() {
+func (w *world) finish() {
 	for _, i := range w.intents {
 		if i.done == nil && len(i.possible) > 0 && !i.abandoned {
 			c := i.client

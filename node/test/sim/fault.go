@@ -53,7 +53,7 @@ func ParseFault(name string) (Fault, bool) {
 }
 
 // choose decides which kinds this run has: each seed has some, few have all.
-func (w *World) choose() {
+func (w *world) choose() {
 	r := rand.New(w.stream("faults"))
 	share := r.IntN(4) // 0: a quiet run
 	for f := range faultKinds {
@@ -65,12 +65,12 @@ func (w *World) choose() {
 }
 
 // hits reports whether a fault strikes at this occasion: n times in m.
-func (w *World) hits(f Fault, n, m int) bool {
+func (w *world) hits(f Fault, n, m int) bool {
 	return !w.calm && w.faults[f] != nil && w.faults[f].IntN(m) < n
 }
 
 // plan lets the faults that come by themselves come.
-func (w *World) plan() {
+func (w *world) plan() {
 	for _, s := range []struct {
 		kind  Fault
 		every time.Duration
@@ -93,7 +93,7 @@ func (w *World) plan() {
 }
 
 // recur repeats a fault at random intervals until faults stop.
-func (w *World) recur(f Fault, every time.Duration, do func(*rand.Rand)) {
+func (w *world) recur(f Fault, every time.Duration, do func(*rand.Rand)) {
 	r := w.faults[f]
 	w.after(draw(r, every/10, 2*every), func() {
 		if w.calm {
@@ -105,22 +105,22 @@ func (w *World) recur(f Fault, every time.Duration, do func(*rand.Rand)) {
 	})
 }
 
-func (w *World) crashOne(r *rand.Rand) { w.crashFor(pick(r, pick(r, w.groups).replicas), r) }
+func (w *world) crashOne(r *rand.Rand) { w.crashFor(pick(r, pick(r, w.groups).replicas), r) }
 
-func (w *World) crashAll(r *rand.Rand) {
+func (w *world) crashAll(r *rand.Rand) {
 	for _, x := range pick(r, w.groups).replicas {
 		w.crashFor(x, r)
 	}
 }
 
-func (w *World) crashFor(x *replica, r *rand.Rand) {
+func (w *world) crashFor(x *replica, r *rand.Rand) {
 	if x.up {
 		x.crash()
 		w.after(draw(r, 100*time.Millisecond, 8*time.Second), x.restart)
 	}
 }
 
-func (w *World) transfer(r *rand.Rand) {
+func (w *world) transfer(r *rand.Rand) {
 	if x := pick(r, w.groups).leader; x != nil {
 		w.tracef("%s %s stops leading", x.g.info.Domain, x.name)
 		x.proc.unlead()
@@ -128,13 +128,13 @@ func (w *World) transfer(r *rand.Rand) {
 	}
 }
 
-func (w *World) isolateOne(r *rand.Rand) {
+func (w *world) isolateOne(r *rand.Rand) {
 	x := pick(r, pick(r, w.groups).replicas)
 	x.isolate()
 	w.after(draw(r, 200*time.Millisecond, 8*time.Second), x.heal)
 }
 
-func (w *World) partition(r *rand.Rand) {
+func (w *world) partition(r *rand.Rand) {
 	l := pick(r, w.links)
 	w.tracef("link %s-%s lets nothing through", l.child.info.Domain, l.parent.info.Domain)
 	l.parted = true
@@ -142,7 +142,7 @@ func (w *World) partition(r *rand.Rand) {
 	w.after(draw(r, 200*time.Millisecond, 20*time.Second), func() { l.parted = false })
 }
 
-func (w *World) fill(r *rand.Rand) {
+func (w *world) fill(r *rand.Rand) {
 	g := pick(r, w.groups)
 	for _, x := range g.replicas {
 		if r.IntN(3) > 0 {
@@ -153,20 +153,20 @@ func (w *World) fill(r *rand.Rand) {
 	w.tracef("disks of %s are full", g.info.Domain)
 }
 
-func (w *World) jump(r *rand.Rand) {
+func (w *world) jump(r *rand.Rand) {
 	x := pick(r, pick(r, w.groups).replicas)
 	x.skew = draw(r, -2*time.Second, 2*time.Second)
 }
 
 // expect fails the run for an error that must not be here.
-func (w *World) expect(what string, err error, codes ...exchange.Code) {
+func (w *world) expect(what string, err error, codes ...exchange.Code) {
 	if err != nil && !slices.Contains(codes, exchange.CodeOf(err)) && !w.over {
 		w.failf("%s: unexpected %s: %v", what, exchange.CodeOf(err), err)
 	}
 }
 
 // rest ends all faults.
-func (w *World) rest() {
+func (w *world) rest() {
 	w.calm = true
 	w.tracef("faults stop")
 	for _, l := range w.links {

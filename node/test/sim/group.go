@@ -15,7 +15,7 @@ import (
 // what is committed is in log; what a leader has not committed yet is in that
 // leader's pending, and is lost or inherited when it falls.
 type group struct {
-	w         *World
+	w         *world
 	info      exchange.DomainInfo
 	replicas  []*replica
 	log       [][]byte
@@ -41,7 +41,7 @@ type proposal struct {
 	result  []byte
 }
 
-func newGroup(w *World, info exchange.DomainInfo) *group {
+func newGroup(w *world, info exchange.DomainInfo) *group {
 	g := &group{w: w, info: info}
 	var epoch [16]byte
 	_, _ = w.stream("epoch" + string(info.Domain)).Read(epoch[:])

@@ -11,7 +11,7 @@ import (
 // link is a child's connection to its parent, as node/link makes it: the child
 // dials, greets, and both ends then pump rows and pull chunks.
 type link struct {
-	w             *World
+	w             *world
 	child, parent *group
 	parted        bool // nothing gets through
 }

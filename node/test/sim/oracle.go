@@ -11,7 +11,7 @@ import (
 // judge holds what is stored after everything came to rest against what clients
 // were told. It trusts no summary of the ledger: it reads rows and receipts and
 // reckons by itself.
-func (w *World) judge() {
+func (w *world) judge() {
 	for _, g := range w.groups {
 		w.judgeReplicas(g)
 		w.judgeOrigin(g)
@@ -28,7 +28,7 @@ func (w *World) judge() {
 
 // judgeReplicas compares every row of every table, and finds messages set aside:
 // where everybody is honest, nothing may be.
-func (w *World) judgeReplicas(g *group) {
+func (w *world) judgeReplicas(g *group) {
 	for _, r := range g.replicas[1:] {
 		for t := ledger.TableMeta; t < ledger.TableEnd; t++ {
 			if !slices.EqualFunc(rowsOf(r, t), rowsOf(g.replicas[0], t), bytes.Equal) {
@@ -57,7 +57,7 @@ func rowsOf(r *replica, t ledger.Table) (out [][]byte) {
 // judgeOrigin finds the exchange of each thing that clients wanted to send:
 // exactly one for what was accepted, at most one for what may have been, none
 // for anything else.
-func (w *World) judgeOrigin(g *group) {
+func (w *world) judgeOrigin(g *group) {
 	mine := map[exchange.ID]bool{}
 	for _, s := range exchangesOf(w, g) {
 		if s.Via == "" {
@@ -88,7 +88,7 @@ func (w *World) judgeOrigin(g *group) {
 }
 
 // exchangesOf reads every exchange that a domain stores.
-func exchangesOf(w *World, g *group) (out []ledger.Stored) {
+func exchangesOf(w *world, g *group) (out []ledger.Stored) {
 	g.view(func(r ledger.Reader) {
 		r.Scan(ledger.TableExchange, nil, nil, func(k, _ []byte) bool {
 			s, _, err := ledger.Find(r, exchange.ID(k))
@@ -104,7 +104,7 @@ func exchangesOf(w *World, g *group) (out []ledger.Stored) {
 
 // judgeOrder compares the order in which one domain took custody of exchanges
 // with the order in which its neighbour got them, class by class.
-func (w *World) judgeOrder(from, to exchange.Domain) {
+func (w *world) judgeOrder(from, to exchange.Domain) {
 	type passed struct {
 		id             exchange.ID
 		custody, there int
@@ -128,7 +128,7 @@ func (w *World) judgeOrder(from, to exchange.Domain) {
 
 // judgeNumbers counts the sequences that were seen on the way: as many as were
 // assigned, none left out.
-func (w *World) judgeNumbers(from, to *group) {
+func (w *world) judgeNumbers(from, to *group) {
 	row := linkRow(from, to.info.Domain)
 	for c := range exchange.Class(exchange.ClassCount) {
 		for n := uint64(1); n < row.SendNext[c]; n++ {

@@ -17,7 +17,7 @@ type seen struct {
 	digests  []crypto.Digest
 }
 
-func (w *World) look(d exchange.Domain, id exchange.ID, i uint16, to exchange.Unit) (s seen) {
+func (w *world) look(d exchange.Domain, id exchange.ID, i uint16, to exchange.Unit) (s seen) {
 	w.at[d].view(func(r ledger.Reader) {
 		var here bool
 		if s.delivery, here, _ = ledger.DeliveryOf(r, id, i); !here {
@@ -52,7 +52,7 @@ func (s *seen) stated(by exchange.Domain, states ...exchange.State) (n int) {
 }
 
 // judgeExchange follows every delivery of one exchange.
-func (w *World) judgeExchange(g *group, i *intent, id exchange.ID) {
+func (w *world) judgeExchange(g *group, i *intent, id exchange.ID) {
 	for n, to := range i.to() {
 		dest := to.Domain()
 		origin, there := w.look(g.info.Domain, id, uint16(n), to), w.look(dest, id, uint16(n), to)
@@ -73,7 +73,7 @@ func (w *World) judgeExchange(g *group, i *intent, id exchange.ID) {
 
 // judgeChain holds that a state is backed by the last receipt, and that every
 // receipt but the first names one before it.
-func (w *World) judgeChain(id exchange.ID, s *seen) {
+func (w *world) judgeChain(id exchange.ID, s *seen) {
 	at := slices.Index(s.digests, s.delivery.Last)
 	if at < 0 || s.receipts[at].State != s.delivery.State || s.receipts[at].Domain != s.delivery.Where {
 		w.failf("%s is %s at %s, and no receipt says so", id, s.delivery.State, s.delivery.Where)
@@ -88,7 +88,7 @@ func (w *World) judgeChain(id exchange.ID, s *seen) {
 
 // judgeLast holds that the recipient's domain ends a delivery after its own
 // ARRIVED, where there is one, and not beside it.
-func (w *World) judgeLast(id exchange.ID, dest exchange.Domain, s *seen) {
+func (w *world) judgeLast(id exchange.ID, dest exchange.Domain, s *seen) {
 	at := slices.IndexFunc(s.receipts, func(r exchange.Receipt) bool { return r.Domain == dest && r.State == exchange.Arrived })
 	for _, r := range s.receipts {
 		if at >= 0 && r.Domain == dest && r.State.Final() && r.Prev != s.digests[at] {
@@ -99,7 +99,7 @@ func (w *World) judgeLast(id exchange.ID, dest exchange.Domain, s *seen) {
 
 // judgeEnd holds that both sides say the same about how it ended, and that the
 // recipient has it exactly if it arrived.
-func (w *World) judgeEnd(i *intent, id exchange.ID, to exchange.Unit, origin, there *seen) {
+func (w *world) judgeEnd(i *intent, id exchange.ID, to exchange.Unit, origin, there *seen) {
 	dest, state := to.Domain(), origin.delivery.State
 	arrived := there.stated(dest, exchange.Arrived)
 	given := state == exchange.Expired || state == exchange.Bounced
@@ -124,7 +124,7 @@ func (w *World) judgeEnd(i *intent, id exchange.ID, to exchange.Unit, origin, th
 }
 
 // judgeRelays holds that whoever passed it on knows how it ended.
-func (w *World) judgeRelays(id exchange.ID, n uint16, to exchange.Unit, there *seen) {
+func (w *world) judgeRelays(id exchange.ID, n uint16, to exchange.Unit, there *seen) {
 	if !there.here || !there.delivery.State.Final() || there.delivery.Where != to.Domain() {
 		return
 	}
@@ -136,7 +136,7 @@ func (w *World) judgeRelays(id exchange.ID, n uint16, to exchange.Unit, there *s
 }
 
 // judgeActs compares how it ended with what people did and were told.
-func (w *World) judgeActs(id exchange.ID, to exchange.Unit, origin, there *seen) {
+func (w *world) judgeActs(id exchange.ID, to exchange.Unit, origin, there *seen) {
 	a := w.act(id, to)
 	state := exchange.State(0)
 	if there.here {

@@ -15,7 +15,7 @@ const samples = 3
 
 // judgeSamples opens some of what arrived, and proves some of what was sent with
 // the anchor alone.
-func (w *World) judgeSamples() {
+func (w *world) judgeSamples() {
 	var some []*intent
 	for _, i := range w.intents {
 		if i.done != nil {
@@ -35,7 +35,7 @@ func (w *World) judgeSamples() {
 }
 
 // prove exports evidence and verifies it.
-func (w *World) prove(i *intent) {
+func (w *world) prove(i *intent) {
 	g, u := i.client.group, i.client.unit
 	var file bytes.Buffer
 	if err := g.leader.proc.domain.ExportEvidence(as(u), i.done.id.String(), "", &file); err != nil {
@@ -48,7 +48,7 @@ func (w *World) prove(i *intent) {
 }
 
 // fetch reads what a recipient got: it is what the sender was told was accepted.
-func (w *World) fetch(i *intent, to exchange.Unit) {
+func (w *world) fetch(i *intent, to exchange.Unit) {
 	var got []*bytes.Buffer
 	err := w.at[to.Domain()].leader.proc.domain.Fetch(as(to), i.done.id.String(), nil, func(int, exchange.File) (io.Writer, error) {
 		got = append(got, &bytes.Buffer{})
@@ -64,7 +64,7 @@ func (w *World) fetch(i *intent, to exchange.Unit) {
 }
 
 // judgeStatements holds that everybody has the latest statement of each issuer.
-func (w *World) judgeStatements() {
+func (w *world) judgeStatements() {
 	for _, t := range []ledger.Table{ledger.TableDirectory, ledger.TableUnits, ledger.TablePolicy} {
 		latest := map[exchange.Domain]uint64{}
 		held := map[exchange.Domain]map[exchange.Domain]uint64{}

@@ -15,7 +15,7 @@ import (
 // simulated log. What it remembers is gone when it dies.
 type proc struct {
 	r       *replica
-	w       *World
+	w       *world
 	domain  *pipeline.Domain
 	station delivery.Station // domain, or what a planted bug makes of it
 	dead    bool

@@ -13,7 +13,7 @@ import (
 
 // publish states something anew, which outdates decisions that are being made
 // and has to reach everybody.
-func (w *World) publish(r *rand.Rand) {
+func (w *world) publish(r *rand.Rand) {
 	if r.IntN(2) == 0 {
 		w.publishRules(r)
 		return
@@ -21,7 +21,7 @@ func (w *World) publish(r *rand.Rand) {
 	w.publishUnits(pick(r, w.groups), r)
 }
 
-func (w *World) publishRules(r *rand.Rand) {
+func (w *world) publishRules(r *rand.Rand) {
 	p := w.at[province].any(r)
 	if p == nil {
 		return
@@ -33,7 +33,7 @@ func (w *World) publishRules(r *rand.Rand) {
 }
 
 // publishUnits repeats the statement of a domain's units under the next number.
-func (w *World) publishUnits(g *group, r *rand.Rand) {
+func (w *world) publishUnits(g *group, r *rand.Rand) {
 	p := g.any(r)
 	if p == nil {
 		return

@@ -37,7 +37,7 @@ const (
 // while things go wrong, faults stop, everything comes to rest, and every
 // promise is checked.
 func Run(k Kit, o Options) Result {
-	w := &World{Options: o, kit: k.kit, now: begin, at: map[exchange.Domain]*group{}, acts: map[actKey]*act{}, lines: o.Trace}
+	w := &world{Options: o, kit: k.kit, now: begin, at: map[exchange.Domain]*group{}, acts: map[actKey]*act{}, lines: o.Trace}
 	w.rng = rand.New(w.stream("world"))
 	w.watch = newWatch(w)
 	w.choose()
@@ -61,7 +61,7 @@ func Run(k Kit, o Options) Result {
 	return Result{Seed: o.Seed, Failure: w.failure, Faults: w.present(), Stats: w.stats, Trace: w.hash}
 }
 
-func (w *World) found() {
+func (w *world) found() {
 	for _, info := range tree {
 		g := newGroup(w, info)
 		w.groups = append(w.groups, g)
@@ -75,7 +75,7 @@ func (w *World) found() {
 	}
 }
 
-func (w *World) present() (out []Fault) {
+func (w *world) present() (out []Fault) {
 	for f, r := range w.faults {
 		if r != nil {
 			out = append(out, Fault(f))
@@ -84,7 +84,7 @@ func (w *World) present() (out []Fault) {
 	return out
 }
 
-func (w *World) length() time.Duration {
+func (w *world) length() time.Duration {
 	r := rand.New(w.stream("length"))
 	if r.IntN(8) == 0 {
 		return longest

@@ -15,7 +15,7 @@ import (
 // the connection is lost with all that is on its way; each end notices by itself.
 type end struct {
 	l       *link
-	w       *World
+	w       *world
 	p       *proc
 	peer    exchange.Domain
 	session delivery.Session

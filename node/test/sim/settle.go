@@ -13,7 +13,7 @@ import (
 const settleTime = 5 * time.Minute
 
 // settle waits until nothing is on its way, and fails when that takes too long.
-func (w *World) settle() {
+func (w *world) settle() {
 	why := "nothing was looked at"
 	for end := w.now.Add(settleTime); w.now < end && w.failure == ""; {
 		w.run(w.now.Add(time.Second))
@@ -25,15 +25,17 @@ func (w *World) settle() {
 }
 
 // unrest names something that is still on its way.
-func (w *World) unrest() string {
+func (w *world) unrest() string {
 	for _, c := range w.clients {
 		if c.busy > 0 {
 			return fmt.Sprintf("%s waits for an answer", c.unit)
 		}
 	}
 	for _, l := range w.links {
-		if s := w.queued(l.child, l.parent) + w.queued(l.parent, l.child); s != "" {
-			return s
+		for _, s := range []string{w.queued(l.child, l.parent), w.queued(l.parent, l.child)} {
+			if s != "" {
+				return s
+			}
 		}
 	}
 	for _, g := range w.groups {
@@ -50,7 +52,7 @@ func (w *World) unrest() string {
 
 // queued compares the two ends of a link: what one has numbered, the other has
 // taken, and the first knows it.
-func (w *World) queued(from, to *group) (found string) {
+func (w *world) queued(from, to *group) (found string) {
 	a, b := linkRow(from, to.info.Domain), linkRow(to, from.info.Domain)
 	for c := range exchange.Class(exchange.ClassCount) {
 		numbered := max(a.SendNext[c], 1) - 1
@@ -69,7 +71,7 @@ func linkRow(g *group, peer exchange.Domain) (l ledger.Link) {
 }
 
 // do lets one call run to its end, for the oracle.
-func (w *World) do(name string, call func()) {
+func (w *world) do(name string, call func()) {
 	done := false
 	w.spawn(name, func() { call(); done = true })
 	for end := w.now.Add(time.Minute); !done && w.now < end && w.failure == ""; {

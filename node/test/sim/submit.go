@@ -147,7 +147,7 @@ func (c *client) submit(i *intent, version int) {
 	}
 }
 
-func (i *intent) accepted(w *World, version int, out exchange.Submitted) {
+func (i *intent) accepted(w *world, version int, out exchange.Submitted) {
 	receipt := w.kit.provider.Sum(out.Receipt.Signed.Bytes, out.Receipt.Signed.Sig[:])
 	i.possible[version] = true
 	if i.done == nil {
@@ -164,7 +164,7 @@ func (i *intent) accepted(w *World, version int, out exchange.Submitted) {
 }
 
 // conflicted is right only if the other version was or may have been accepted.
-func (i *intent) conflicted(w *World, version int) {
+func (i *intent) conflicted(w *world, version int) {
 	if i.done != nil && i.done.version == version {
 		w.failf("%s is refused as other content, and is the same", i)
 	}

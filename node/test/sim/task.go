@@ -11,7 +11,7 @@ import (
 // task is a call into the product that other things happen during. It is a
 // coroutine: it runs until it pauses, and nothing else runs meanwhile.
 type task struct {
-	w      *World
+	w      *world
 	name   string
 	next   func() (time.Duration, bool)
 	stop   func()
@@ -22,7 +22,7 @@ type task struct {
 const parked = time.Duration(-1)
 
 // spawn begins a task at the next opportunity.
-func (w *World) spawn(name string, do func()) {
+func (w *world) spawn(name string, do func()) {
 	w.order++
 	t := &task{w: w, name: name, random: w.stream(name + "#" + strconv.FormatUint(w.order, 10))}
 	t.next, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
@@ -49,25 +49,25 @@ func (t *task) step() {
 }
 
 // pause lets other things happen for a while.
-func (w *World) pause(least, most time.Duration) {
+func (w *world) pause(least, most time.Duration) {
 	if t := w.current; t != nil && !w.over {
 		t.yield(w.between(least, most))
 	}
 }
 
 // park waits for wake.
-func (w *World) park() {
+func (w *world) park() {
 	if t := w.current; t != nil && !w.over {
 		t.yield(parked)
 	}
 }
 
 // wake resumes a parked task after a delay.
-func (w *World) wake(t *task, d time.Duration) { w.after(d, t.step) }
+func (w *world) wake(t *task, d time.Duration) { w.after(d, t.step) }
 
 // dice is the randomness handed to the product: each task has its own, so that
 // what one call draws does not depend on how far another got.
-type dice struct{ w *World }
+type dice struct{ w *world }
 
 // Read implements io.Reader.
 func (d dice) Read(b []byte) (int, error) { return d.w.current.random.Read(b) }

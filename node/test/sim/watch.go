@@ -12,14 +12,14 @@ import (
 // watch sees everything that is committed and sent, and remembers the orders
 // that must hold. It keeps books of its own.
 type watch struct {
-	w       *World
+	w       *world
 	clock   int
 	stored  map[exchange.Domain]map[exchange.ID]int // when an exchange was first stored
 	custody map[exchange.Domain]map[exchange.ID]int // when custody was taken of it
 	rows    map[string][32]byte                     // what each sequence carried
 }
 
-func newWatch(w *World) *watch {
+func newWatch(w *world) *watch {
 	return &watch{w: w, stored: map[exchange.Domain]map[exchange.ID]int{}, custody: map[exchange.Domain]map[exchange.ID]int{}, rows: map[string][32]byte{}}
 }
 

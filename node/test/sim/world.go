@@ -16,8 +16,8 @@ import (
 // begin is when every simulation starts. The certificates of the kit cover it.
 const begin = exchange.Time(1_790_000_000_000)
 
-// World is one run. It is used by one goroutine.
-type World struct {
+// world is one run. It is used by one goroutine.
+type world struct {
 	Options
 	kit     *kit
 	rng     *rand.Rand
@@ -77,13 +77,13 @@ func (e *events) Pop() any {
 }
 
 // after plans something.
-func (w *World) after(d time.Duration, do func()) {
+func (w *world) after(d time.Duration, do func()) {
 	w.order++
 	heap.Push(&w.queue, event{w.now.Add(d), w.order, do})
 }
 
 // run lets things happen until the time comes, or something is wrong.
-func (w *World) run(until exchange.Time) {
+func (w *world) run(until exchange.Time) {
 	for len(w.queue) > 0 && w.failure == "" && w.queue[0].at <= until {
 		e := heap.Pop(&w.queue).(event)
 		w.now = max(w.now, e.at)
@@ -96,7 +96,7 @@ func (w *World) run(until exchange.Time) {
 }
 
 // between draws a duration, both ends included, in milliseconds.
-func (w *World) between(least, most time.Duration) time.Duration {
+func (w *world) between(least, most time.Duration) time.Duration {
 	return draw(w.rng, least, most)
 }
 
@@ -106,18 +106,18 @@ func draw(r *rand.Rand, least, most time.Duration) time.Duration {
 }
 
 // chance is true with a probability of n in m.
-func (w *World) chance(n, m int) bool { return w.rng.IntN(m) < n }
+func (w *world) chance(n, m int) bool { return w.rng.IntN(m) < n }
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
 // stream makes a source of randomness of its own, which depends on the seed and
 // a name and on nothing that happens.
-func (w *World) stream(name string) *rand.ChaCha8 {
+func (w *world) stream(name string) *rand.ChaCha8 {
 	return rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%d/%s", w.Seed, name)))
 }
 
 // tracef tells what happens to whoever looks.
-func (w *World) tracef(format string, args ...any) {
+func (w *world) tracef(format string, args ...any) {
 	if w.lines == nil {
 		return
 	}
@@ -127,7 +127,7 @@ func (w *World) tracef(format string, args ...any) {
 }
 
 // failf ends the run: a promise is broken. The first failure is the one told.
-func (w *World) failf(format string, args ...any) {
+func (w *world) failf(format string, args ...any) {
 	if w.failure != "" || w.over {
 		return
 	}
@@ -136,7 +136,7 @@ func (w *World) failf(format string, args ...any) {
 }
 
 // close winds up what is still on its way: every call returns with an error.
-func (w *World) close() {
+func (w *world) close() {
 	w.over = true
 	for _, t := range slices.Clone(w.tasks) {
 		t.stop()
