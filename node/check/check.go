@@ -55,7 +55,6 @@ type checker struct {
 	self    ledger.Self
 	now     exchange.Time
 	book    *directory.Book // nil unless signatures are verified
-	seen    uint64          // receipts that are marked as seen
 	origin  tally           // exchanges of this origin
 	open    []openDelivery  // a batch of those that are on their way
 	refs    uint64          // references to chunks

@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -17,15 +18,13 @@ const askedAtOnce = 1024
 // addresses checks that the chunks of an exchange are where they ought to be.
 func (c *checker) addresses(s *subject) {
 	all := s.m.Chunks()
-	c.refs += uint64(len(all))
 	if s.Inline {
 		for n, a := range all {
-			if c.r.Get(ledger.TableInline, a[:]) == nil {
-				c.errorf(InlineMissing, s.id.String(), fmt.Sprintf("chunk %d, %s, is not in the ledger", n, a.Short()))
-			}
+			c.inlined(s, n, a)
 		}
 		return
 	}
+	c.refs += uint64(len(all))
 	if c.content == nil || !c.custodian(s) {
 		return
 	}
@@ -40,6 +39,16 @@ func (c *checker) addresses(s *subject) {
 			say = c.errorf
 		}
 		say(ContentMissing, s.id.String(), fmt.Sprintf("%d of its %d chunks are not in the content store", missing, len(all)))
+	}
+}
+
+func (c *checker) inlined(s *subject, n int, a crypto.Digest) {
+	sealed := c.r.Get(ledger.TableInline, ledger.InlineKey(s.id, uint32(n)))
+	switch {
+	case sealed == nil:
+		c.errorf(InlineMissing, s.id.String(), fmt.Sprintf("chunk %d, %s, is not in the ledger", n, a.Short()))
+	case c.Provider.Sum(sealed) != a:
+		c.errorf(InlineDamaged, s.id.String(), fmt.Sprintf("the bytes of chunk %d, %s, are not what its address says", n, a.Short()))
 	}
 }
 
@@ -81,10 +90,6 @@ func (c *checker) read(s *subject, a crypto.Digest) {
 	c.report.Counts.Rehashed++
 }
 
-// references are the chunks that exchanges refer to, of one range of
-// addresses, in order.
-type references struct{ inline, others []crypto.Digest }
-
 // span is a range of addresses by their first two bytes, the end excluded.
 type span struct{ from, to int }
 
@@ -97,71 +102,62 @@ func (p span) has(a []byte) bool {
 // after another, so that memory stays bounded however much is stored.
 func (c *checker) chunks() {
 	c.inline()
+	if c.content == nil {
+		return
+	}
 	width := 1 << 16
 	for uint64(c.batch) < c.refs*uint64(width)>>16 && width > 1 {
 		width /= 2
 	}
 	for from := 0; from < 1<<16 && c.going(); from += width {
 		p := span{from, from + width}
-		refs := c.references(p)
-		c.unreferenced(p, refs)
+		if refs := c.references(p); c.going() {
+			c.unreferenced(p, refs)
+		}
 	}
 }
 
-// inline checks what the ledger keeps against its addresses.
+// inline looks from the chunks that the ledger keeps back to their exchanges.
 func (c *checker) inline() {
-	c.scan(ledger.TableInline, nil, len(crypto.Digest{}), func(k, sealed []byte) {
+	known := c.remembering()
+	c.scan(ledger.TableInline, nil, idSize+4, func(k, _ []byte) {
 		c.report.Counts.Inline++
-		if sum := c.Provider.Sum(sealed); !bytes.Equal(sum[:], k) {
-			c.errorf(InlineDamaged, objectOf(ledger.TableInline, k), "the chunk is not what its address says")
+		ex, ok := known(idOf(k))
+		m, err := ledger.DecodeManifest(ex.Manifest)
+		if !ok || err != nil || !ex.Inline || int(binary.BigEndian.Uint32(k[idSize:])) >= len(m.Chunks()) {
+			c.errorf(InlineOrphan, objectOf(ledger.TableInline, k), "no exchange refers to the chunk")
 		}
 	})
 }
 
-func (c *checker) references(p span) (out references) {
+// references are the chunks of a range that exchanges refer to, in order.
+func (c *checker) references(p span) (out []crypto.Digest) {
 	c.r.Scan(ledger.TableExchange, nil, nil, func(_, raw []byte) bool {
 		ex, err := exchange.DecodeStored[ledger.Exchange](raw)
-		if err != nil {
+		if err != nil || ex.Inline {
 			return c.going()
 		}
-		m, _ := ledger.DecodeManifest(ex.Manifest)
+		m, _ := ledger.DecodeManifest(ex.Manifest) // one that cannot be read is reported with its exchange
 		for _, a := range m.Chunks() {
-			switch {
-			case !p.has(a[:]):
-			case ex.Inline:
-				out.inline = append(out.inline, a)
-			default:
-				out.others = append(out.others, a)
+			if p.has(a[:]) {
+				out = append(out, a)
 			}
 		}
 		return c.going()
 	})
-	slices.SortFunc(out.inline, compare)
-	slices.SortFunc(out.others, compare)
+	slices.SortFunc(out, compare)
 	return out
 }
 
 func compare(a, b crypto.Digest) int { return bytes.Compare(a[:], b[:]) }
 
 // unreferenced finds the chunks of a range that no exchange refers to.
-func (c *checker) unreferenced(p span, refs references) {
-	c.r.Scan(ledger.TableInline, nil, []byte{byte(p.from >> 8), byte(p.from)}, func(k, _ []byte) bool {
-		if len(k) != len(crypto.Digest{}) || !p.has(k) {
-			return false
-		}
-		if _, ok := slices.BinarySearchFunc(refs.inline, crypto.Digest(k), compare); !ok {
-			c.errorf(InlineOrphan, objectOf(ledger.TableInline, k), "no exchange refers to the chunk")
-		}
-		return c.going()
-	})
-	if c.content == nil || !c.going() {
-		return
-	}
+func (c *checker) unreferenced(p span, refs []crypto.Digest) {
 	err := c.content.Walk(c.ctx, func(i content.Info) error {
 		if !p.has(i.Address[:]) {
 			return nil
 		}
-		_, ok := slices.BinarySearchFunc(refs.others, i.Address, compare)
+		_, ok := slices.BinarySearchFunc(refs, i.Address, compare)
 		switch n := &c.report.Counts; {
 		case ok:
 			n.Chunks++

@@ -153,13 +153,16 @@ var damages = []struct {
 		k := h.keys(ledger.TableReceipt)
 		h.put(ledger.TableReceipt, k[len(k)-1], append([]byte{}, h.rows.Get(ledger.TableReceipt, k[0])...))
 	}},
-	{ReceiptGap, "", dropFirst(ledger.TableReceipt)},
+	{ReceiptGap, "", func(h *hammer) {
+		k := where(h, ledger.TableDelivery, func(d *ledger.Delivery) bool { return d.State == exchange.SignedFor })
+		h.drop(ledger.TableReceipt, append(append([]byte(nil), k[:idSize]...), 0, 0, 0, 1))
+	}},
 	{ReceiptChain, "custody", dropFirst(ledger.TableReceipt)},
 	{ReceiptOrphan, "", func(h *hammer) {
 		h.put(ledger.TableReceipt, make([]byte, 20), exchange.Encode(signed{}))
 	}},
 	{SeenMissing, "", dropFirst(ledger.TableSeen)},
-	{SeenOrphan, "", func(h *hammer) { h.put(ledger.TableSeen, make([]byte, 33), []byte{}) }},
+	{SeenOrphan, "", func(h *hammer) { h.put(ledger.TableSeen, make([]byte, 48), []byte{}) }},
 	{DecisionGap, "", func(h *hammer) {
 		k := append([]byte(nil), h.first(ledger.TableDecision)...)
 		k[len(k)-1] = 9
@@ -187,7 +190,9 @@ var damages = []struct {
 	{WaitingOrphan, "", copyToStranger(ledger.TableWaiting)},
 	{OfferMissing, "", func(h *hammer) { h.drop(ledger.TableOffer, under(city, queuedID[:])) }},
 	{OfferOrphan, "", copyToStranger(ledger.TableOffer)},
-	{ToldOrphan, "", func(h *hammer) { h.put(ledger.TableTold, h.first(ledger.TableTold), exchangeIndex(999)) }},
+	{ToldOrphan, "", func(h *hammer) {
+		h.put(ledger.TableTold, under(city, append([]byte{byte(ledger.TableUnits)}, county...)), exchangeIndex(999))
+	}},
 	{InboxMissing, "", dropFirst(ledger.TableInbox)},
 	{InboxWrong, "not stored", copyToStranger(ledger.TableInbox)},
 	{InboxWrong, "not arrived", func(h *hammer) {

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"path/filepath"
 	"testing"
@@ -34,10 +35,14 @@ func lived(t *testing.T) (nodes []*config.Node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exchangeThings(ctx, t, d)
-	if err := d.Close(ctx); err != nil {
-		t.Fatal(err)
+	stop := func() {
+		if err := d.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
 	}
+	t.Cleanup(stop)
+	exchangeThings(ctx, t, d)
+	stop()
 	for _, name := range d.Nodes {
 		c, err := config.Load(d.NodeConfig(name))
 		if err != nil {
@@ -51,23 +56,23 @@ func lived(t *testing.T) (nodes []*config.Node) {
 // exchangeThings sends small and large filings up and down: signed for,
 // returned, recalled, and left alone.
 func exchangeThings(ctx context.Context, t *testing.T, d *demo.Demo) {
-	lower, upper := person(t, d, "wjw@320582"), person(t, d, "wjw@320000")
+	lower, middle, upper := person(t, d, "wjw@320582"), person(t, d, "wjw@320500"), person(t, d, "wjw@320000")
 	large := bytes.Repeat([]byte("材料"), 400<<10)
 	signed := send(ctx, t, lower, "signed", large, "wjw@320000")
-	returned := send(ctx, t, lower, "returned", large[:600], "wjw@320000", "wjw@320500")
+	returned := send(ctx, t, lower, "returned", large[:600], "wjw@320500")
+	issued := issue(ctx, t, upper, large, "wjw@320582", "wjw@320500")
 	down := send(ctx, t, upper, "down", large, "wjw@320582")
-	local := send(ctx, t, lower, "local", large[:60], "zfb@320582")
 	reach(ctx, t, lower, signed, "arrived")
 	reach(ctx, t, lower, returned, "arrived")
 	reach(ctx, t, upper, down, "arrived")
-	reach(ctx, t, lower, local, "arrived")
 	if _, err := upper.Sign(ctx, signed.String()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := upper.Return(ctx, returned.String(), "材料不齐", ""); err != nil {
+	reach(ctx, t, upper, issued, "arrived")
+	if _, err := middle.Return(ctx, returned.String(), "form", "请补充材料"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := upper.Recall(ctx, down.String(), nil, ""); err != nil {
+	if _, err := upper.Recall(ctx, down.String(), nil, "content"); err != nil {
 		t.Fatal(err)
 	}
 	reach(ctx, t, lower, signed, "signed")
@@ -83,6 +88,19 @@ func person(t *testing.T, d *demo.Demo, as string) *client.Client {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// issue sends one document to several units.
+func issue(ctx context.Context, t *testing.T, c *client.Client, content []byte, to ...string) exchange.ID {
+	t.Helper()
+	now := time.Now()
+	done, err := c.Submit(ctx, exchange.Submission{Key: "issued", Kind: "document", To: to, Type: "通知", Number: fmt.Sprintf("苏卫发〔%d〕1号", now.Year()),
+		Date: now.Format("2006年1月2日"), Title: "关于防控工作的通知", Files: []exchange.File{{Name: "通知.ofd", Size: int64(len(content)), Main: true}}},
+		func(int) (io.Reader, error) { return bytes.NewReader(content), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done.ID
 }
 
 func send(ctx context.Context, t *testing.T, c *client.Client, key string, content []byte, to ...string) exchange.ID {

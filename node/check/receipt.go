@@ -35,10 +35,8 @@ func (c *checker) receipt(s *subject, signed crypto.Signed) {
 	c.report.Counts.Receipts++
 	r := &receipt{signed: signed, digest: c.sum(signed)}
 	object := s.id.String() + " receipt " + r.digest.Short()
-	if c.r.Get(ledger.TableSeen, append([]byte{0}, r.digest[:]...)) == nil {
+	if c.r.Get(ledger.TableSeen, append(s.id[:], r.digest[:]...)) == nil {
 		c.errorf(SeenMissing, object, "the receipt is stored, and would be stored again")
-	} else {
-		c.seen++
 	}
 	var err error
 	if r.Receipt, err = ledger.DecodeReceipt(signed); err != nil {
@@ -123,13 +121,28 @@ func (c *checker) orphans() {
 	c.marks()
 }
 
-// marks compares the number of receipts with the marks that they were seen.
+// marks checks that every receipt that is marked as seen is stored.
 func (c *checker) marks() {
-	var marks uint64
-	c.scan(ledger.TableSeen, nil, 1+len(crypto.Digest{}), func(_, _ []byte) { marks++ })
-	if marks > c.seen {
-		c.errorf(SeenOrphan, "seen", fmt.Sprintf("%d receipts are marked as seen and are not stored", marks-c.seen))
+	var last exchange.ID
+	var stored map[crypto.Digest]bool
+	c.scan(ledger.TableSeen, nil, idSize+len(crypto.Digest{}), func(k, _ []byte) {
+		if id := idOf(k); id != last || stored == nil {
+			last, stored = id, c.digests(id)
+		}
+		if d := crypto.Digest(k[idSize : idSize+len(crypto.Digest{})]); !stored[d] {
+			c.errorf(SeenOrphan, last.String()+" receipt "+d.Short(), "the receipt is marked as seen and is not stored")
+		}
+	})
+}
+
+// digests are of the receipts of one exchange.
+func (c *checker) digests(id exchange.ID) map[crypto.Digest]bool {
+	out := map[crypto.Digest]bool{}
+	all, _ := ledger.Receipts(c.r, id) // what cannot be read is reported where the table is scanned
+	for _, s := range all {
+		out[c.sum(s)] = true
 	}
+	return out
 }
 
 // remembering returns a look-up of exchanges that keeps the last one: rows come
