@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/casework"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
 	"github.com/yizhan-exchange/yizhan/exchange/official"
 )
@@ -149,12 +150,15 @@ func (d *Domain) summary(ctx context.Context, f *federation, c exchange.Caller, 
 	return s
 }
 
-// typeName returns 请示 for a document's code 0B; kinds of case stay as they are.
+// typeName returns the name of a type's code: 请示 for a document's 0B, 上报件
+// for a case's 4. A code that this version does not know stays as it is.
 func typeName(m *exchange.Manifest) string {
 	if m.Kind == exchange.Document {
 		if t, ok := official.ParseType(m.Type); ok {
 			return t.Name
 		}
+	} else if k, ok := casework.ParseKind(m.Type); ok {
+		return k.Name
 	}
 	return m.Type
 }

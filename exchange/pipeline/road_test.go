@@ -50,6 +50,10 @@ func TestAFilingGoesUpAndItsReceiptsComeBack(t *testing.T) {
 	if got := states(t, f, sender, done.ID); got != want {
 		t.Fatalf("after travel: %s, want %s", got, want)
 	}
+	box, err := f.of(recipient).Inbox(as(recipient), exchange.ListQuery{})
+	if err != nil || len(box.Items) != 1 || box.Items[0].Type != "上报件" || box.Items[0].Title != "医疗机构设置审批" {
+		t.Fatalf("the inbox shows %+v, %v", box.Items, err)
+	}
 	if _, err := f.of(recipient).Sign(as(recipient), done.ID.String()); err != nil {
 		t.Fatal(err)
 	}
