@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/crypto/channel"
@@ -89,7 +92,8 @@ func (n *Node) listenPeers() error {
 		p, ok := channel.PeerFromContext(ctx)
 		return exchange.Domain(p.Domain), exchange.Replica(p.Name), ok && p.Role == trust.RoleReplica
 	})
-	n.peerRPC = grpc.NewServer(grpc.Creds(channel.Accepted()), grpc.MaxRecvMsgSize(maxReplicaMessage))
+	n.peerRPC = grpc.NewServer(grpc.Creds(channel.Accepted()), grpc.MaxRecvMsgSize(maxReplicaMessage),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second}))
 	n.replicas.Register(n.peerRPC)
 	return nil
 }
@@ -139,7 +143,16 @@ func (h *hosted) dialReplica(d exchange.Domain, r exchange.Replica) (*grpc.Clien
 	}
 	creds := channel.RotatingCredentials(h.node.peers, func() (channel.Identity, error) { return h.identity(channel.ProtocolReplica) }, string(d), channel.ProtocolReplica)
 	return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(creds),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReplicaMessage)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReplicaMessage)), grpc.WithConnectParams(replicaReconnect),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}))
+}
+
+// replicaReconnect is patient for seconds only: the replica that was away may
+// lead as soon as it is back, and gRPC's default would look for it again after
+// up to two minutes.
+var replicaReconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.3, MaxDelay: 2 * time.Second},
+	MinConnectTimeout: 3 * time.Second,
 }
 
 // listenLinks opens the plane of the subordinate domains, where there are any.
