@@ -81,6 +81,7 @@ func TestAnyHostOfAJointFederationMayFail(t *testing.T) {
 		t.Logf("%s: %d acknowledged", r.name, len(r.sent))
 		allArrived(t, f, r.from, r.to, r.sent)
 	}
+	soundStores(t, f)
 }
 
 // outage kills one host under traffic. Every domain must accept and deliver

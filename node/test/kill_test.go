@@ -147,4 +147,5 @@ func TestTheCitysLeaderIsKilledWithFilingsInFlight(t *testing.T) {
 		sent[id] = key
 	}
 	allArrived(t, f, from, to, sent)
+	soundStores(t, f)
 }
