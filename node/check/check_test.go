@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/directory/directorytest"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger/ledgertest"
 	"github.com/yizhan-exchange/yizhan/node/config"
@@ -37,6 +38,7 @@ func TestWhatAFederationLeavesBehind(t *testing.T) {
 		})
 	}
 	t.Run("a signature that does not hold", func(t *testing.T) { unsigned(t, nodes[0]) })
+	t.Run("another anchor, a receipt that never came", func(t *testing.T) { believedByNobody(t, nodes[0]) })
 	t.Run("content that is gone or damaged", func(t *testing.T) { spoilContent(t, nodes[0]) })
 	t.Run("a node that runs", func(t *testing.T) { running(t, nodes[0]) })
 }
@@ -86,6 +88,27 @@ func unsigned(t *testing.T, conf *config.Node) {
 	r, err := Domain(context.Background(), b.rows, nil, o)
 	if err != nil || r.Totals[ManifestSignature] != 1 || r.Totals[ReceiptSignature] != 1 || r.Failed != 2 {
 		t.Fatalf("%+v, %v", r, err)
+	}
+}
+
+// believedByNobody checks signatures from another federation's anchor, and a
+// receipt whose predecessor never came.
+func believedByNobody(t *testing.T, conf *config.Node) {
+	b := copied(t, conf)
+	o := options(t, conf)
+	o.Signatures, o.Anchor = true, directorytest.New(t, "320000").Anchor
+	r, err := Domain(context.Background(), b.rows, nil, o)
+	if err != nil || r.Totals[StatementRefused] == 0 || r.Totals[ManifestSignature] != r.Counts.Exchanges || r.Counts.Verified != 0 {
+		t.Errorf("another anchor: %+v, %v", r, err)
+	}
+	id := idOf(firstArrived(&hammer{t, b.rows}))
+	k := append(append([]byte(nil), id[:]...), 0, 0, 0, 1)
+	s, _, _ := ledger.Get[signed](b.rows, ledger.TableReceipt, k)
+	sum := b.provider.Sum(s.Bytes)
+	(&hammer{t, b.rows}).drop(ledger.TableReceipt, k)
+	(&hammer{t, b.rows}).drop(ledger.TableSeen, append(append([]byte(nil), id[:]...), sum[:]...))
+	if r := b.look(t, b.rows, 0); r.Totals[ReceiptChain] != 1 || r.Totals[ReceiptGap] != 1 || r.Failed != 1 {
+		t.Errorf("a receipt that never came: %+v", r)
 	}
 }
 

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -191,7 +192,7 @@ var damages = []struct {
 	{OfferMissing, "", func(h *hammer) { h.drop(ledger.TableOffer, under(city, queuedID[:])) }},
 	{OfferOrphan, "", copyToStranger(ledger.TableOffer)},
 	{ToldOrphan, "", func(h *hammer) {
-		h.put(ledger.TableTold, under(city, append([]byte{byte(ledger.TableUnits)}, county...)), exchangeIndex(999))
+		h.put(ledger.TableTold, under(city, append([]byte{byte(ledger.TableUnits)}, county...)), binary.BigEndian.AppendUint64(nil, 999))
 	}},
 	{InboxMissing, "", dropFirst(ledger.TableInbox)},
 	{InboxWrong, "not stored", copyToStranger(ledger.TableInbox)},

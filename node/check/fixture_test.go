@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -177,15 +178,7 @@ func (b *bench) apply(c ledger.Command) {
 		b.Fatalf("refused: %+v, %v", res, err)
 	}
 	b.rows.Put(mutations...)
-	b.rows.Put(ledger.Mutation{Table: ledger.TableMeta, Key: ledger.KeyApplied, Value: exchangeIndex(b.index)})
-}
-
-func exchangeIndex(n uint64) []byte {
-	out := make([]byte, 8)
-	for i := range out {
-		out[7-i] = byte(n >> (8 * i))
-	}
-	return out
+	b.rows.Put(ledger.Mutation{Table: ledger.TableMeta, Key: ledger.KeyApplied, Value: binary.BigEndian.AppendUint64(nil, b.index)})
 }
 
 func (b *bench) state(context string, v any) crypto.Signed {
