@@ -22,8 +22,9 @@ func (l *link) dial(p *proc, still func() bool) {
 	wait := 50 * time.Millisecond
 	for n := w.rng.IntN(3); still(); n++ {
 		e, hint := l.attempt(p, l.parent.replicas[n%3])
-		for e != nil && !e.closed && still() {
-			w.pause(50*time.Millisecond, 400*time.Millisecond)
+		if e != nil && !e.closed && !w.over {
+			e.waits = w.current
+			w.park()
 			wait = 50 * time.Millisecond
 		}
 		if hint != "not leading" {

@@ -106,6 +106,8 @@ func (w *world) judgeEnd(i *intent, id exchange.ID, to exchange.Unit, origin, th
 	switch {
 	case state < exchange.Arrived:
 		w.failf("%s to %s is %s for ever", id, to, state)
+	case state == exchange.Arrived && i.draft.ExpiresIn > 0:
+		w.failf("%s to %s is still waited for long after its time", id, to)
 	case given && i.draft.ExpiresIn == 0:
 		w.failf("%s to %s is %s, long before its time", id, to, state)
 	case arrived > 1 || there.inbox != (arrived == 1):

@@ -52,6 +52,7 @@ func Run(k Kit, o Options) Result {
 	w.finish()
 	if w.failure == "" {
 		w.settle()
+		w.outlive()
 	}
 	if w.failure == "" {
 		w.judge()

@@ -31,6 +31,7 @@ type end struct {
 	noted   bool                        // acknowledgements wait to be committed
 	kept    [exchange.ClassCount]uint64 // of them: those that are
 	bulk    bulk
+	waits   *task // the dialer, until the end
 }
 
 // In flight[class]: what was read and sent, and what was acknowledged.
@@ -198,6 +199,9 @@ func (e *end) close(why string) {
 	e.closed, e.lost = true, true
 	e.p.ends = slices.DeleteFunc(slices.Clone(e.p.ends), func(x *end) bool { return x == e })
 	e.w.tracef("session of %s %s with %s ends: %s", e.p.r.g.info.Domain, e.p.r.name, e.peer, why)
+	if e.waits != nil {
+		e.w.wake(e.waits, e.w.between(0, 50*time.Millisecond))
+	}
 	if e.other != nil {
 		e.other.closeLater("the other end is gone")
 	}

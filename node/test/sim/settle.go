@@ -24,6 +24,21 @@ func (w *world) settle() {
 	w.failf("does not come to rest: %s", why)
 }
 
+// outlive waits until every deadline of what may expire has passed for long, and
+// then for rest again.
+func (w *world) outlive() {
+	last := exchange.Time(0)
+	for _, i := range w.intents {
+		if i.draft.ExpiresIn > 0 && len(i.possible) > 0 {
+			last = max(last, w.now.Add(time.Duration(i.draft.ExpiresIn)*time.Second))
+		}
+	}
+	if last > 0 && w.failure == "" {
+		w.run(last.Add(time.Minute))
+		w.settle()
+	}
+}
+
 // unrest names something that is still on its way.
 func (w *world) unrest() string {
 	for _, c := range w.clients {

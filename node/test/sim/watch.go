@@ -17,10 +17,11 @@ type watch struct {
 	stored  map[exchange.Domain]map[exchange.ID]int // when an exchange was first stored
 	custody map[exchange.Domain]map[exchange.ID]int // when custody was taken of it
 	rows    map[string][32]byte                     // what each sequence carried
+	crossed map[string]bool                         // exchanges that went over a link
 }
 
 func newWatch(w *world) *watch {
-	return &watch{w: w, stored: map[exchange.Domain]map[exchange.ID]int{}, custody: map[exchange.Domain]map[exchange.ID]int{}, rows: map[string][32]byte{}}
+	return &watch{w: w, stored: map[exchange.Domain]map[exchange.ID]int{}, custody: map[exchange.Domain]map[exchange.ID]int{}, rows: map[string][32]byte{}, crossed: map[string]bool{}}
 }
 
 // applied sees the mutations of an entry that a domain applies for the first
@@ -49,14 +50,32 @@ func (x *watch) applied(g *group, mutations []ledger.Mutation) {
 	}
 }
 
-// sent sees each row that leaves. A sequence always carries the same.
+// sent sees each row that leaves. A sequence always carries the same, and an
+// exchange crosses a link under one sequence only.
 func (x *watch) sent(e *end, row delivery.Row) {
 	key := rowKey(e.p.r.g.info.Domain, e.peer, row.Class, row.Sequence)
 	sum := sha256.Sum256(row.Message)
-	if was, known := x.rows[key]; known && was != sum {
+	was, known := x.rows[key]
+	if known && was != sum {
 		x.w.failf("sequence %s carries another message than before", key)
 	}
-	x.rows[key] = sum
+	if !known {
+		x.rows[key] = sum
+		x.crosses(e, row)
+	}
+}
+
+func (x *watch) crosses(e *end, row delivery.Row) {
+	msg, err := exchange.DecodeStored[exchange.Message](row.Message)
+	if err != nil || msg.Envelope == nil {
+		return
+	}
+	m, err := ledger.DecodeManifest(msg.Envelope.Manifest)
+	key := fmt.Sprintf("%s>%s/%s", e.p.r.g.info.Domain, e.peer, m.ID)
+	if err != nil || x.crossed[key] {
+		x.w.failf("exchange %s is sent twice (%v)", key, err)
+	}
+	x.crossed[key] = true
 }
 
 func rowKey(from, to exchange.Domain, c exchange.Class, sequence uint64) string {
