@@ -22,6 +22,8 @@ const expireEvery = 10 * time.Second
 // startLeading prepares what only a leader does: founding the domain, and the
 // link to the superior.
 func (n *Node) startLeading() error {
+	n.lookForRoom()
+	n.spawn("disk watermark", n.watchRoom)
 	for _, d := range n.order {
 		h := n.hosted[d]
 		if err := h.openLink(); err != nil {
@@ -170,7 +172,7 @@ func (h *hosted) openLink() (err error) {
 	if err != nil {
 		return err
 	}
-	o := link.Options{Log: h.node.log, Retry: link.Retry{Base: s.Retry.First.Std(), Ceiling: s.Retry.Ceiling.Std()}}
+	o := link.Options{Log: h.node.log, Credits: h.node.credits, Retry: link.Retry{Base: s.Retry.First.Std(), Ceiling: s.Retry.Ceiling.Std()}}
 	if len(s.Bandwidth) > 0 {
 		b, err := link.NewBandwidth(windows(s.Bandwidth), nil)
 		if err != nil {

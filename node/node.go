@@ -41,6 +41,7 @@ type Node struct {
 	hosted   map[exchange.Domain]*hosted
 	order    []exchange.Domain
 
+	room     room
 	live     channel.Live
 	peers    channel.Transport // between replicas
 	links    channel.Transport // between domains, as the superior

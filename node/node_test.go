@@ -87,6 +87,18 @@ func watch(t *testing.T, c *client.Client, id exchange.ID, state string) {
 	}
 }
 
+func TestTheNationalProfileCarriesEveryPlane(t *testing.T) {
+	trial := startAll(t, func(f *founding.Federation) { f.Topology, f.Profile = founding.Joint, config.ProfileGM })
+	county := dial(t, trial, "wjw@320582")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	done, err := submit(ctx, county, "gm", "wjw@320000", bytes.Repeat([]byte("国密"), 20<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch(t, county, done.ID, "arrived")
+}
+
 func TestAFilingCrossesThreeLevelsOfRealNodes(t *testing.T) {
 	for _, topology := range []founding.Topology{founding.Separate, founding.Joint} {
 		t.Run(string(topology), func(t *testing.T) {

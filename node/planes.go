@@ -168,7 +168,7 @@ func (n *Node) listenLinks() (err error) {
 		Leading:     func(d exchange.Domain) bool { h := n.hosted[d]; return h != nil && h.leading.Load() },
 		PeerDomain:  domainOf(func(i channel.AuthInfo) string { return i.Peer.Domain }),
 		LocalDomain: domainOf(func(i channel.AuthInfo) string { return i.Local.Domain }),
-		Options:     link.Options{Log: n.log},
+		Options:     link.Options{Log: n.log, Credits: n.credits},
 	})
 	if err != nil {
 		return err
