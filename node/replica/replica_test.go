@@ -23,6 +23,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/node/raftnode"
 	"github.com/yizhan-exchange/yizhan/node/store"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 )
@@ -182,6 +183,10 @@ func TestSentButNotAnsweredIsUnknown(t *testing.T) {
 	stop()
 	if err := <-done; exchange.CodeOf(err) != exchange.Unknown {
 		t.Fatalf("code %s: %v", exchange.CodeOf(err), err)
+	}
+	// Until the loss is noticed, a call may be taken as sent: that errs on the safe side.
+	if !c.conn.WaitForStateChange(t.Context(), connectivity.Ready) {
+		t.Fatal("the loss of the connection is not noticed")
 	}
 	if _, err := c.Propose(t.Context(), []byte("x")); exchange.CodeOf(err) != exchange.Unavailable {
 		t.Fatalf("never sent: code %s: %v", exchange.CodeOf(err), err)
