@@ -271,8 +271,14 @@ func TestChunksAreSealedInPlace(t *testing.T) {
 func TestNothingPrintsAKey(t *testing.T) {
 	k := Key(bytes.Repeat([]byte{0xab}, 16))
 	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("sealed", "key", k)
-	slog.New(slog.NewTextHandler(&log, nil)).Info("sealed", "key", k)
+	timeless := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{} // its digits may be those of the key
+		}
+		return a
+	}}
+	slog.New(slog.NewJSONHandler(&log, timeless)).Info("sealed", "key", k)
+	slog.New(slog.NewTextHandler(&log, timeless)).Info("sealed", "key", k)
 	text := k.String() + log.String()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o"} {
 		text += fmt.Sprintf(verb+verb+verb, k, &k, struct{ K Key }{k})
