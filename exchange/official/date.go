@@ -29,6 +29,9 @@ func ParseDate(s string) (calendar.Date, error) {
 
 func readDate(s string) (calendar.Date, *form.Fault) {
 	if isoDate.MatchString(s) {
+		if s[0] == '0' {
+			return calendar.Date{}, fault("document.date.year")
+		}
 		d, err := calendar.ParseDate(s)
 		if err != nil || !d.Valid() {
 			return d, fault("document.date.day")
@@ -42,7 +45,7 @@ func readDate(s string) (calendar.Date, *form.Fault) {
 	if strings.HasPrefix(m[2], "0") || strings.HasPrefix(m[3], "0") {
 		return calendar.Date{}, fault("document.date.padding")
 	}
-	if len(m[1]) != 4 {
+	if len(m[1]) != 4 || m[1][0] == '0' {
 		return calendar.Date{}, fault("document.date.year")
 	}
 	d, ok := calendar.NewDate(atoi(m[1]), atoi(m[2]), atoi(m[3]))
