@@ -19,6 +19,10 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange/client"
 	"github.com/yizhan-exchange/yizhan/node/config"
 	"github.com/yizhan-exchange/yizhan/node/founding"
+
+	// The program is built and run as a process, which the test cache does not
+	// see: with this import a result is old as soon as the product changes.
+	_ "github.com/yizhan-exchange/yizhan/node"
 )
 
 // Fleet is one federation in a directory of its own.
