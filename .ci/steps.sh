@@ -54,6 +54,10 @@ step_generated() {
 # step_corrupt proves that the power-on self-test can fail.
 step_corrupt() { go test -tags selftest_corrupt ./crypto/sm; }
 
+# step_clock proves that the clock which fault tests set wrong is the one a node
+# asks.
+step_clock() { go test -tags testclock -run Clock ./node; }
+
 step_race() { go test -race -shuffle=on -timeout 15m "${concurrent[@]}"; }
 
 # step_builds makes the released binaries and sees that nothing is linked in at

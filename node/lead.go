@@ -172,7 +172,7 @@ func (h *hosted) openLink() (err error) {
 	if err != nil {
 		return err
 	}
-	o := link.Options{Log: h.node.log, Credits: h.node.credits, Retry: link.Retry{Base: s.Retry.First.Std(), Ceiling: s.Retry.Ceiling.Std()}}
+	o := link.Options{Log: h.node.log, Now: h.node.now, Credits: h.node.credits, Retry: link.Retry{Base: s.Retry.First.Std(), Ceiling: s.Retry.Ceiling.Std()}}
 	if len(s.Bandwidth) > 0 {
 		b, err := link.NewBandwidth(windows(s.Bandwidth), nil)
 		if err != nil {

@@ -65,7 +65,7 @@ type Node struct {
 // node whose self-test fails does not start. When Start fails nothing is left
 // running.
 func Start(c *config.Node, o Options) (*Node, error) {
-	o = o.withDefaults()
+	o = o.withDefaults(c.Data)
 	n := &Node{config: c, options: o, log: o.Logger.With("node", c.Name), hosted: map[exchange.Domain]*hosted{}, failed: make(chan error, 1)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
@@ -74,18 +74,23 @@ func Start(c *config.Node, o Options) (*Node, error) {
 	return n, nil
 }
 
-func (o Options) withDefaults() Options {
+func (o Options) withDefaults(data string) Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
 	if o.Clock == nil {
-		o.Clock = func() exchange.Time { return exchange.TimeOf(time.Now()) }
+		o.Clock = machineClock(data, o.Logger)
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
 	return o
 }
+
+func systemTime() exchange.Time { return exchange.TimeOf(time.Now()) }
+
+// now is the node's clock as the standard library has it.
+func (n *Node) now() time.Time { return n.options.Clock().Std() }
 
 func (n *Node) start() error {
 	for _, step := range []func() error{n.selfTest, n.openDomains, n.openTransports, n.listenPeers, n.startGroups, n.listenLinks, n.startLeading, n.listenAPI} {

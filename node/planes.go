@@ -52,7 +52,7 @@ func (n *Node) transport(c config.Channel) (channel.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := channel.Options{Provider: n.provider, Trust: verifier, Live: &n.live, Authorize: n.authorize,
+	o := channel.Options{Provider: n.provider, Trust: verifier, Live: &n.live, Now: n.now, Authorize: n.authorize,
 		Host: func(domain, protocol string) (channel.Identity, bool) {
 			h := n.hosted[exchange.Domain(domain)]
 			if h == nil {
@@ -168,7 +168,7 @@ func (n *Node) listenLinks() (err error) {
 		Leading:     func(d exchange.Domain) bool { h := n.hosted[d]; return h != nil && h.leading.Load() },
 		PeerDomain:  domainOf(func(i channel.AuthInfo) string { return i.Peer.Domain }),
 		LocalDomain: domainOf(func(i channel.AuthInfo) string { return i.Local.Domain }),
-		Options:     link.Options{Log: n.log, Credits: n.credits},
+		Options:     link.Options{Log: n.log, Now: n.now, Credits: n.credits},
 	})
 	if err != nil {
 		return err
