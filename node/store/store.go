@@ -88,18 +88,21 @@ func Open(dir string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// prepareDir creates dir and removes what an interrupted installation left.
+// prepareDir creates dir and removes what an interrupted installation or copy
+// left.
 func prepareDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	left, err := filepath.Glob(filepath.Join(dir, stagePattern))
-	if err != nil {
-		return err
-	}
-	for _, name := range left {
-		if err := os.Remove(name); err != nil {
+	for _, pattern := range []string{stagePattern, copyPattern} {
+		left, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
 			return err
+		}
+		for _, name := range left {
+			if err := os.Remove(name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
