@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code classes an error for programs. One table in node/api maps it to gRPC
@@ -32,7 +33,10 @@ type Error struct {
 	Op       string // "pipeline.submit"
 	Message  string
 	Problems []Problem
-	Cause    error // for the log, never shown
+	// RetryAfter says that nothing was done, and that the same call under the
+	// same key is worth repeating after about that time. 0: nothing is said.
+	RetryAfter time.Duration
+	Cause      error // for the log, never shown
 }
 
 // Problem is one thing wrong with a request.

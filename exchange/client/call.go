@@ -31,17 +31,21 @@ type request struct {
 
 // run tries the endpoints in rounds. An answer of the domain, good or bad, is
 // final; Unavailable, which says that nothing was done, is worth another
-// endpoint and another round. Once an outcome is unknown it stays unknown
-// until the domain answers.
+// endpoint and another round, and a refusal for want of room is worth another
+// round after the time that it asks for. Once an outcome is unknown it stays
+// unknown until the domain answers.
 func (c *Client) run(ctx context.Context, r request) error {
 	deadline := time.Now().Add(c.config.Patience)
 	unknown := false
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		err := c.round(ctx, r, &unknown)
-		if err == nil || !r.worthAnotherTry(err) {
+		if err == nil || !c.worthAnotherTry(r, err) {
 			return orNil(err)
 		}
 		pause := rand.N(wait)
+		if err.RetryAfter > 0 { // spread round what was asked for
+			pause = err.RetryAfter/2 + rand.N(err.RetryAfter)
+		}
 		patient := r.repeats && wire.Changes(r.method) || time.Now().Add(pause).Before(deadline)
 		if !patient || !c.sleep(ctx, err, pause) {
 			return r.verdict(ctx, err, unknown)
@@ -76,16 +80,23 @@ func (c *Client) round(ctx context.Context, r request, unknown *bool) *exchange.
 		}
 		last = explain(r.op, r.method, err)
 		*unknown = *unknown || last.Code == exchange.Unknown
-		if !r.worthAnotherTry(last) {
+		if last.RetryAfter > 0 { // the others have the same storm; one of them is asked next time
+			c.preferred.Store(int32((n + 1) % len(c.endpoints)))
+			return last
+		}
+		if !c.worthAnotherTry(r, last) {
 			return last
 		}
 	}
 	return last
 }
 
-func (r request) worthAnotherTry(e *exchange.Error) bool {
+func (c *Client) worthAnotherTry(r request, e *exchange.Error) bool {
 	if r.begun != nil && r.begun() {
 		return false
+	}
+	if e.RetryAfter > 0 {
+		return !c.config.RefusalsFinal
 	}
 	return e.Code == exchange.Unavailable || e.Code == exchange.Unknown && r.repeats
 }
@@ -99,7 +110,7 @@ func (r request) verdict(ctx context.Context, last *exchange.Error, unknown bool
 	case ctx.Err() != nil:
 		message = "given up, and nothing was done: " + last.Message
 	}
-	return &exchange.Error{Code: code, Op: r.op, Message: message, Problems: last.Problems, Cause: errors.Join(last.Cause, ctx.Err())}
+	return &exchange.Error{Code: code, Op: r.op, Message: message, Problems: last.Problems, RetryAfter: last.RetryAfter, Cause: errors.Join(last.Cause, ctx.Err())}
 }
 
 func (c *Client) sleep(ctx context.Context, cause error, d time.Duration) bool {

@@ -40,6 +40,9 @@ type Config struct {
 	// Patience is how long calls other than Submit go on trying when that is
 	// safe. Submit tries until its context ends. 0: 15 s.
 	Patience time.Duration
+	// RefusalsFinal ends a call that is refused for want of room, instead of
+	// making it again after the time that the refusal asks for.
+	RefusalsFinal bool
 	// OnRetry, when set, is told before each wait. It must not block.
 	OnRetry func(cause error, wait time.Duration)
 }

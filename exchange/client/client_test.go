@@ -302,6 +302,36 @@ func TestALostAnswerIsAskedForAgainUnderTheSameKey(t *testing.T) {
 	}
 }
 
+func TestARefusalForWantOfRoomIsRepeatedAfterTheTimeItAsksFor(t *testing.T) {
+	desk := fullDesk()
+	var refused atomic.Int32
+	desk.Fail = func(string) error {
+		if refused.Add(1) > 2 {
+			return nil
+		}
+		e := exchange.Errorf(exchange.Exhausted, "api.admit", "no room")
+		e.RetryAfter = 20 * time.Millisecond
+		return e
+	}
+	s := apitest.Start(t, desk, nil)
+	var pauses []time.Duration
+	c := dial(t, s, func(c *client.Config) { c.OnRetry = func(_ error, d time.Duration) { pauses = append(pauses, d) } })
+	out, err := c.Submit(context.Background(), exchange.Submission{Key: "k", Title: "标题"}, nil)
+	if err != nil || out.Replayed || len(desk.Kept()) != 1 || len(pauses) != 2 {
+		t.Errorf("got %+v, %v; kept %d, waited %v", out, err, len(desk.Kept()), pauses)
+	}
+	for _, d := range pauses {
+		if d < 10*time.Millisecond || d > 30*time.Millisecond {
+			t.Errorf("waited %s for a hint of 20ms", d)
+		}
+	}
+	refused.Store(0)
+	final := dial(t, s, func(c *client.Config) { c.RefusalsFinal = true })
+	if _, err = final.Sign(context.Background(), "x"); exchange.CodeOf(err) != exchange.Exhausted || refused.Load() != 1 {
+		t.Errorf("a refusal that is final: got %v after %d calls", err, refused.Load())
+	}
+}
+
 func TestAnUnknownOutcomeIsSaidToBeUnknown(t *testing.T) {
 	desk := fullDesk()
 	s := apitest.Start(t, desk, nil)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
@@ -33,8 +36,12 @@ func visible(err error, changes bool, request string) *exchange.Error {
 // asStatus puts an error into a gRPC status with its detail.
 func asStatus(e *exchange.Error) error {
 	detail := wire.EncodeError(e)
+	details := []protoadapt.MessageV1{detail}
+	if e.RetryAfter > 0 { // also in the form that clients in other languages know
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)})
+	}
 	s := status.New(GRPCCode(e.Code), detail.Message)
-	if with, err := s.WithDetails(detail); err == nil {
+	if with, err := s.WithDetails(details...); err == nil {
 		s = with
 	}
 	return s.Err()

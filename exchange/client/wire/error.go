@@ -2,6 +2,7 @@ package wire
 
 import (
 	"strings"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	pb "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
@@ -19,6 +20,7 @@ func EncodeError(e *exchange.Error) *pb.ErrorDetail {
 				Zh: utf8(p.Chinese), Clause: utf8(p.Clause), Remedy: utf8(p.Remedy),
 			}
 		}),
+		RetryAfterMs: uint64(max(0, e.RetryAfter.Milliseconds())),
 	}
 }
 
@@ -32,7 +34,11 @@ func DecodeError(d *pb.ErrorDetail) *exchange.Error {
 				Chinese: p.GetZh(), Clause: p.GetClause(), Remedy: p.GetRemedy(),
 			}
 		}),
+		RetryAfter: time.Duration(min(d.GetRetryAfterMs(), uint64(longestRetry.Milliseconds()))) * time.Millisecond,
 	}
 }
+
+// longestRetry bounds what a server may ask its clients to wait.
+const longestRetry = time.Hour
 
 func utf8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

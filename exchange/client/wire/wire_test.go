@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
@@ -108,6 +109,7 @@ func TestEveryFieldSurvivesTheWire(t *testing.T) {
 func TestAnErrorLosesOnlyItsCause(t *testing.T) {
 	in := exchange.Errorf(exchange.Conflict, "pipeline.submit", "the key is taken: %w", fmt.Errorf("row 7"))
 	in.Problems = exchange.Problems{{Field: "key", Code: "key.taken", Message: "m", Chinese: "中", Clause: "c", Remedy: "r"}}
+	in.RetryAfter = 1500 * time.Millisecond
 	out := wire.DecodeError(wire.EncodeError(in))
 	if out.Cause != nil {
 		t.Errorf("the cause travelled: %v", out.Cause)

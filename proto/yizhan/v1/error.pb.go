@@ -24,11 +24,15 @@ const (
 // ErrorDetail is attached to the status of every call that fails. Nothing in
 // it holds content, keys or personal data.
 type ErrorDetail struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`       // stable: invalid, not_found, conflict, denied, unavailable, unknown_outcome …
-	Op            string                 `protobuf:"bytes,2,opt,name=op,proto3" json:"op,omitempty"`           // what was being done: pipeline.submit
-	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // English
-	Problems      []*Problem             `protobuf:"bytes,4,rep,name=problems,proto3" json:"problems,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Code     string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`       // stable: invalid, not_found, conflict, denied, unavailable, unknown_outcome …
+	Op       string                 `protobuf:"bytes,2,opt,name=op,proto3" json:"op,omitempty"`           // what was being done: pipeline.submit
+	Message  string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // English
+	Problems []*Problem             `protobuf:"bytes,4,rep,name=problems,proto3" json:"problems,omitempty"`
+	// retry_after_ms above zero says that nothing was done, and that the same
+	// call under the same key is worth repeating after about that time. The
+	// status then also carries google.rpc.RetryInfo.
+	RetryAfterMs  uint64 `protobuf:"varint,5,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -89,6 +93,13 @@ func (x *ErrorDetail) GetProblems() []*Problem {
 		return x.Problems
 	}
 	return nil
+}
+
+func (x *ErrorDetail) GetRetryAfterMs() uint64 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
 }
 
 // Problem is one thing wrong with a request. All of them are reported at once.
@@ -180,12 +191,13 @@ var File_yizhan_v1_error_proto protoreflect.FileDescriptor
 
 const file_yizhan_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"\x15yizhan/v1/error.proto\x12\tyizhan.v1\"{\n" +
+	"\x15yizhan/v1/error.proto\x12\tyizhan.v1\"\xa1\x01\n" +
 	"\vErrorDetail\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12.\n" +
-	"\bproblems\x18\x04 \x03(\v2\x12.yizhan.v1.ProblemR\bproblems\"\x8d\x01\n" +
+	"\bproblems\x18\x04 \x03(\v2\x12.yizhan.v1.ProblemR\bproblems\x12$\n" +
+	"\x0eretry_after_ms\x18\x05 \x01(\x04R\fretryAfterMs\"\x8d\x01\n" +
 	"\aProblem\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
