@@ -98,6 +98,7 @@ func (s *Store) begin() (*batch, error) {
 	if h == nil {
 		return nil, ErrClosed
 	}
+	h.listFree(s.opts.freelist)
 	tx, err := h.db.Begin(true)
 	if err != nil {
 		return nil, err

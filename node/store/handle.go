@@ -28,7 +28,6 @@ var bucketNames = func() (names [ledger.TableEnd][]byte) {
 func openHandle(path string, mapSize int) (*handle, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:         lockTimeout,
-		NoFreelistSync:  true, // rebuilt at open; saves writing it at each commit
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapSize,
 	})
@@ -65,7 +64,7 @@ func (h *handle) done() { h.users.Done() }
 // current.
 func (h *handle) close() error {
 	h.users.Wait()
-	return h.db.Close()
+	return errors.Join(h.keepFreelist(), h.db.Close())
 }
 
 // syncDir makes renames and removals in dir durable.

@@ -44,6 +44,8 @@ type Options struct {
 	// MapSize is the address space reserved for the file, in bytes; 16 GiB
 	// when zero. While the file is smaller, writers never wait for readers.
 	MapSize int
+
+	freelist int // longest list of free pages that is written each time; tests make it small
 }
 
 // Store is the ledger of one replica of one domain. Reads are concurrent and
@@ -73,6 +75,9 @@ func Open(dir string, opts Options) (*Store, error) {
 	}
 	if opts.MapSize == 0 {
 		opts.MapSize = defaultMap
+	}
+	if opts.freelist == 0 {
+		opts.freelist = freelistLimit
 	}
 	if err := prepareDir(dir); err != nil {
 		return nil, fmt.Errorf("store: preparing %s: %w", dir, err)
