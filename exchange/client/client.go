@@ -158,3 +158,4 @@ func NewKey() string {
 func (e *endpoint) exchange() pb.ExchangeClient { return pb.NewExchangeClient(e.conn) }
 func (e *endpoint) policy() pb.PolicyClient     { return pb.NewPolicyClient(e.conn) }
 func (e *endpoint) cluster() pb.ClusterClient   { return pb.NewClusterClient(e.conn) }
+func (e *endpoint) hold() pb.HoldClient         { return pb.NewHoldClient(e.conn) }

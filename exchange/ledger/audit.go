@@ -35,8 +35,16 @@ const (
 	EventLevel
 )
 
+// Events of what is held.
+const (
+	EventReleased  EventKind = iota + 40 // a held message was processed after all
+	EventSentBack                        // a held envelope was refused by an officer, and the sender told
+	EventDismissed                       // a held message was dropped by an officer
+)
+
 var eventNames = [...]string{"", "founded", "submitted", "received", "custody", "receipt", "acted", "notice", "recalled",
-	"opened", "denied", "given-up", "directory", "units", "policy", "person", "quarantined", "equivocation", "resync", "clock", "level"}
+	"opened", "denied", "given-up", "directory", "units", "policy", "person", "quarantined", "equivocation", "resync", "clock", "level",
+	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed"}
 
 // String returns the name used in exports.
 func (k EventKind) String() string {

@@ -26,12 +26,17 @@ type Command struct {
 	Clock     *exchange.Time `cbor:"22,keyasint,omitempty"` // an operator sets the ledger's time forward
 	Deadline  *Deadline      `cbor:"23,keyasint,omitempty"`
 	Person    *PersonRow     `cbor:"24,keyasint,omitempty"`
+
+	Stumble *Stumble `cbor:"40,keyasint,omitempty"`
+	Release *Release `cbor:"41,keyasint,omitempty"`
+	Dismiss *Dismiss `cbor:"42,keyasint,omitempty"`
 }
 
 // kinds counts what a command asks for.
 func (c *Command) kinds() (n int) {
 	for _, set := range []bool{c.Bootstrap != nil, c.Submit != nil, c.Receive != nil, c.Custody != nil, c.Act != nil, c.Notice != nil,
-		c.Ack != nil, c.Open != nil, c.Statement != nil, c.Judge != nil, c.Lease != nil, c.Level != nil, c.Clock != nil, c.Deadline != nil, c.Person != nil} {
+		c.Ack != nil, c.Open != nil, c.Statement != nil, c.Judge != nil, c.Lease != nil, c.Level != nil, c.Clock != nil, c.Deadline != nil, c.Person != nil,
+		c.Stumble != nil, c.Release != nil, c.Dismiss != nil} {
 		if set {
 			n++
 		}
@@ -104,6 +109,7 @@ type ReceivedRow struct {
 	Receipts   []crypto.Signed    `cbor:"4,keyasint,omitempty"`
 	Decision   *exchange.Decision `cbor:"5,keyasint,omitempty"`
 	Quarantine string             `cbor:"6,keyasint,omitempty"` // why it cannot be processed
+	Digest     crypto.Digest      `cbor:"7,keyasint,omitzero"`  // of a message that is too large to keep; its bytes are left out
 }
 
 // Custody completes an envelope whose chunks are now on a majority.

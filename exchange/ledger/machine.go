@@ -152,6 +152,12 @@ func (t *txn) dispatch(c *Command) Result {
 		return t.person(*c.Person)
 	case c.Level != nil:
 		return t.raise(*c.Level)
+	case c.Stumble != nil:
+		return t.stumble(c.Stumble)
+	case c.Release != nil:
+		return t.release(c.Release)
+	case c.Dismiss != nil:
+		return t.dismiss(c.Dismiss)
 	}
 	t.note(Event{Kind: EventClock})
 	return Result{}

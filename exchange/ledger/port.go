@@ -35,13 +35,20 @@ const (
 	TableInline                     // exchange id ‖ chunk index (4) -> sealed bytes
 	TableWaiting                    // peer ‖ 0 ‖ class ‖ exchange id -> nothing: chunks are not here yet
 	TableHistory                    // issuer ‖ 0 ‖ kind ‖ number (8) -> crypto.Signed
-	TableHeld                       // peer ‖ 0 ‖ arrival (4) -> HeldRow: quarantined messages
+	TableHeld                       // peer ‖ 0 ‖ number (4) -> HeldRow: quarantined messages, numbered within the domain
 	TableTold                       // peer ‖ 0 ‖ table ‖ issuer -> number (8) queued for the peer
 	TableOffer                      // peer ‖ 0 ‖ exchange id -> nothing: chunks the peer may fetch
 	TableParent                     // domain -> name of its superior, "" at the top
 	TableDeadline                   // time (8) ‖ exchange id -> deliveries of this origin that are not final (2)
-	TableEnd                        // one past the last
 )
+
+// Tables of messages that travel. The numbers in between are of other rooms.
+const (
+	TableStumble Table = 45 // peer ‖ 0 ‖ class -> StumbleRow: the message that is tried in vain
+)
+
+// TableEnd is one past the last.
+const TableEnd Table = 60
 
 // Reader is what Apply and queries may read. Slices are valid until the
 // surrounding transaction ends and must not be changed.

@@ -164,11 +164,6 @@ func Due(r Reader, at exchange.Time, fn func(exchange.ID) bool) {
 	})
 }
 
-// Held lists quarantined messages of a link.
-func Held(r Reader, peer exchange.Domain) ([]HeldRow, error) {
-	return list[HeldRow](r, TableHeld, pair(string(peer), nil))
-}
-
 // InboxDeliveries returns which deliveries of an exchange went to a unit here.
 func InboxDeliveries(r Reader, u exchange.Unit, id exchange.ID) ([]uint16, error) {
 	d, _, err := Get[[]uint16](r, TableInbox, UnitKey(u, id[:]))
@@ -258,4 +253,11 @@ func QueueDepth(r Reader, peer exchange.Domain) (queued uint64, oldest exchange.
 		}
 	}
 	return queued, oldest, nil
+}
+
+// StatementOf reads a signed statement's bytes; false when they are not of the
+// context. It does not verify.
+func StatementOf[T any](s crypto.Signed, context string) (T, bool) {
+	v, err := decodeStatement[T](s, context)
+	return v, err == nil
 }

@@ -65,25 +65,6 @@ func (t *txn) receiveRow(peer exchange.Domain, row *ReceivedRow) Result {
 	return Result{}
 }
 
-func (t *txn) holdFor(peer exchange.Domain, row *ReceivedRow, reason string) Result {
-	row.Quarantine = reason
-	return t.hold(peer, row)
-}
-
-// hold quarantines a message that cannot be processed; the link goes on.
-func (t *txn) hold(peer exchange.Domain, row *ReceivedRow) Result {
-	reason := row.Quarantine
-	if reason == "" {
-		reason = "the message cannot be read"
-	}
-	prefix := pair(string(peer), nil)
-	save(t, TableHeld, sequenceKey(prefix, t.next(TableHeld, prefix)),
-		HeldRow{Peer: peer, Reason: reason, Message: row.Message, At: t.now})
-	t.count(0, 1)
-	t.note(Event{Kind: EventQuarantined, Domain: peer, Digest: t.sum(row.Message)})
-	return Result{}
-}
-
 // envelope stores an exchange that arrived over a link. With prepared receipts
 // custody is taken at once; without, it waits for its chunks.
 func (t *txn) envelope(peer exchange.Domain, row *ReceivedRow, e *exchange.Envelope) Result {

@@ -66,16 +66,21 @@ type DecisionRow struct {
 
 // HeldRow is a message that could not be processed.
 type HeldRow struct {
-	Peer    exchange.Domain `cbor:"1,keyasint"`
-	Reason  string          `cbor:"2,keyasint"`
-	Message []byte          `cbor:"3,keyasint"`
-	At      exchange.Time   `cbor:"4,keyasint"`
+	Peer     exchange.Domain `cbor:"1,keyasint"`
+	Reason   string          `cbor:"2,keyasint"`
+	Message  []byte          `cbor:"3,keyasint"` // nil: too large, or too many are held; Digest tells which it was
+	At       exchange.Time   `cbor:"4,keyasint"`
+	Class    exchange.Class  `cbor:"5,keyasint,omitempty"`
+	Sequence uint64          `cbor:"6,keyasint,omitempty"`
+	Digest   crypto.Digest   `cbor:"7,keyasint,omitzero"` // SM3 of the message as it came
+	Tries    uint32          `cbor:"8,keyasint,omitempty"`
 }
 
 // Counts are totals for status pages.
 type Counts struct {
 	Exchanges uint64 `cbor:"1,keyasint"`
-	Held      uint64 `cbor:"2,keyasint"`
+	Held      uint64 `cbor:"2,keyasint"`           // now
+	LastHeld  uint64 `cbor:"3,keyasint,omitempty"` // the last number given to a held message
 }
 
 // ExchangeKey is the key of TableExchange.

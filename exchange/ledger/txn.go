@@ -22,6 +22,7 @@ type txn struct {
 	over   map[place]int // position in muts
 	events []Event
 	err    error
+	again  bool // what was held is processed again: it is not held a second time
 
 	// What a command of many rows would decode again and again.
 	suffixes  map[place]uint32 // next unused suffix under a prefix

@@ -6,6 +6,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -50,7 +51,7 @@ type Content interface {
 	Get(ctx context.Context, address crypto.Digest) ([]byte, error)
 }
 
-// Options of a domain. All fields but Limits, Expiry and Logger are required.
+// Options of a domain. All fields but Limits, Expiry, Patience and Logger are required.
 type Options struct {
 	Domain   exchange.Domain
 	Replica  exchange.Replica
@@ -64,6 +65,7 @@ type Options struct {
 	Random   io.Reader
 	Limits   form.Limits
 	Expiry   time.Duration // of deliveries; 30 days when zero
+	Patience int           // how often a message is judged in vain before it is set aside; 20 when zero
 	Version  string
 	Logger   *slog.Logger
 }
@@ -76,7 +78,6 @@ type Domain struct {
 	viewLock sync.Mutex
 	arrivals arrivals
 	offers   offers
-	stumbles stumbles
 }
 
 var _ exchange.Service = (*Domain)(nil)
@@ -85,6 +86,9 @@ var _ exchange.Service = (*Domain)(nil)
 func New(o Options) *Domain {
 	if o.Expiry == 0 {
 		o.Expiry = 30 * 24 * time.Hour
+	}
+	if o.Patience == 0 {
+		o.Patience = patience
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -113,6 +117,9 @@ func (d *Domain) caller(ctx context.Context, op string) (exchange.Caller, error)
 	return c, nil
 }
 
+// errRestless says that what a decision rests on changed each time.
+var errRestless = errors.New("decided five times, and stale each time")
+
 // propose commits a command that decide builds. A stale refusal, because
 // policy or directory changed meanwhile, is decided again.
 func (d *Domain) propose(ctx context.Context, op string, decide func() (ledger.Command, error)) (ledger.Result, error) {
@@ -131,7 +138,7 @@ func (d *Domain) propose(ctx context.Context, op string, decide func() (ledger.C
 			return res, res.Err(op)
 		}
 		if n == attempts {
-			return res, exchange.Errorf(exchange.Unavailable, op, "policy or directory keeps changing; try again")
+			return res, exchange.Errorf(exchange.Unavailable, op, "policy or directory keeps changing; try again: %w", errRestless)
 		}
 		if err := d.Log.Current(ctx); err != nil {
 			return res, err

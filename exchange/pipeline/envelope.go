@@ -24,9 +24,8 @@ func (d *Domain) prepareEnvelope(ctx context.Context, f *federation, peer exchan
 	}
 	v, err := d.judge(ctx, f, peer, &m, e.Deliveries)
 	if err != nil {
-		return d.stumbles.give(ctx, m.ID, err)
+		return &unjudged{m.ID, err}
 	}
-	d.stumbles.forget(m.ID)
 	row.Decision = &v.decision
 	if len(e.Inline) == 0 && len(v.local)+len(v.onward) > 0 {
 		return nil

@@ -51,6 +51,7 @@ type log struct {
 	changed chan struct{}
 	refuse  func(ledger.Command) error // a fault before the command is applied
 	lose    func(ledger.Command) error // a fault after it
+	change  func(*ledger.Command)      // what a defect makes of a Receive
 }
 
 func (l *log) Propose(_ context.Context, c ledger.Command) (ledger.Result, error) {
@@ -60,6 +61,9 @@ func (l *log) Propose(_ context.Context, c ledger.Command) (ledger.Result, error
 		if err := l.refuse(c); err != nil {
 			return ledger.Result{}, err
 		}
+	}
+	if l.change != nil && c.Receive != nil {
+		l.change(&c)
 	}
 	l.index++
 	raw, mutations, err := l.machine.Apply(&l.rows, l.index, exchange.Encode(c))

@@ -34,8 +34,24 @@ func (d *Domain) Receive(ctx context.Context, s delivery.Session, rows []deliver
 	return nil
 }
 
-// receiveSome commits a prefix of rows in one command.
+// receiveSome commits a prefix of rows in one command. A row that cannot be
+// judged ends the prefix before it; as the first one it is its turn, and counts.
 func (d *Domain) receiveSome(ctx context.Context, s delivery.Session, rows []delivery.Row) (n int, err error) {
+	n, err = d.receivePrefix(ctx, s, rows)
+	if refusedByLedger(err) && n > 1 {
+		n, err = d.receivePrefix(ctx, s, rows[:1])
+	}
+	if !stumbles(ctx, err) {
+		return n, err
+	}
+	reason, e := d.stumble(ctx, s, rows[0], err)
+	if e != nil || reason == "" {
+		return 0, errors.Join(err, e)
+	}
+	return 1, d.quarantine(ctx, s, rows[0], reason)
+}
+
+func (d *Domain) receivePrefix(ctx context.Context, s delivery.Session, rows []delivery.Row) (n int, err error) {
 	_, err = d.propose(ctx, opReceive, func() (ledger.Command, error) {
 		f, err := d.federation()
 		if err != nil {
@@ -48,6 +64,9 @@ func (d *Domain) receiveSome(ctx context.Context, s delivery.Session, rows []del
 				break
 			}
 			row, alone, err := d.prepare(ctx, f, s.Peer, rows[n])
+			if err != nil && n > 0 {
+				break // those before it are committed first
+			}
 			if err != nil {
 				return cmd, err
 			}
@@ -79,8 +98,8 @@ const (
 func (d *Domain) prepare(ctx context.Context, f *federation, peer exchange.Domain, in delivery.Row) (row ledger.ReceivedRow, place position, err error) {
 	row = ledger.ReceivedRow{Class: in.Class, Sequence: in.Sequence, Message: in.Message}
 	if len(in.Message) > maxMessage {
-		row.Message = nil // what is too large for the log is told by its digest
-		row.Quarantine = fmt.Sprintf("the message has %d bytes, at most %d are possible; SM3 %s", len(in.Message), maxMessage, d.Provider.Sum(in.Message))
+		row.Message, row.Digest = nil, d.Provider.Sum(in.Message) // what is too large for the log is told by its digest
+		row.Quarantine = fmt.Sprintf("the message has %d bytes, at most %d are possible; SM3 %s", len(in.Message), maxMessage, row.Digest)
 		return row, anywhere, nil
 	}
 	msg, err := exchange.Decode[exchange.Message](in.Message)

@@ -77,6 +77,7 @@ func New(c Config) (*Server, error) {
 	pb.RegisterExchangeServer(s.grpc, &exchangeServer{backend: c.Backend, idle: c.Limits.Idle})
 	pb.RegisterPolicyServer(s.grpc, &policyServer{backend: c.Backend})
 	pb.RegisterClusterServer(s.grpc, &clusterServer{operator: c.Operator, node: c.Node, version: c.Version})
+	pb.RegisterHoldServer(s.grpc, &holdServer{backend: c.Backend})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	var err error

@@ -28,7 +28,7 @@ func keyText(t ledger.Table, key []byte) string {
 	case ledger.TableKey, ledger.TablePerson, ledger.TableInbox, ledger.TableOutbox, ledger.TableUnit:
 		owner, _ := split(key)
 		return string(owner)
-	case ledger.TableQueue, ledger.TableWaiting, ledger.TableHistory, ledger.TableHeld, ledger.TableTold, ledger.TableOffer:
+	case ledger.TableQueue, ledger.TableWaiting, ledger.TableHistory, ledger.TableHeld, ledger.TableTold, ledger.TableOffer, ledger.TableStumble:
 		owner, rest := split(key)
 		return string(owner) + tail(rest)
 	}

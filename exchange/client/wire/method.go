@@ -7,7 +7,8 @@ import pb "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
 func Changes(method string) bool {
 	switch method {
 	case pb.Exchange_Submit_FullMethodName, pb.Exchange_Sign_FullMethodName, pb.Exchange_Return_FullMethodName,
-		pb.Exchange_Recall_FullMethodName, pb.Exchange_Urge_FullMethodName, pb.Policy_PublishPolicy_FullMethodName:
+		pb.Exchange_Recall_FullMethodName, pb.Exchange_Urge_FullMethodName, pb.Policy_PublishPolicy_FullMethodName,
+		pb.Hold_ReleaseHeld_FullMethodName, pb.Hold_ReturnHeld_FullMethodName:
 		return true
 	}
 	return false

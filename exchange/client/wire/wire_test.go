@@ -67,6 +67,15 @@ func roundTrip[T any](t *testing.T, back func(T) (T, error)) {
 func ok[T any](v T) (T, error) { return v, nil }
 
 func TestEveryFieldSurvivesTheWire(t *testing.T) {
+	roundTrip(t, func(v []exchange.HeldMessage) ([]exchange.HeldMessage, error) {
+		return wire.DecodeHeld(wire.EncodeHeld(v)), nil
+	})
+	roundTrip(t, func(v exchange.HeldMessage) (exchange.HeldMessage, error) {
+		return wire.DecodeOneHeld(wire.EncodeOneHeld(v)), nil
+	})
+	roundTrip(t, func(v exchange.HeldOutcome) (exchange.HeldOutcome, error) {
+		return wire.DecodeHeldOutcome(wire.EncodeHeldOutcome(v)), nil
+	})
 	roundTrip(t, func(v exchange.Capabilities) (exchange.Capabilities, error) {
 		return ok(wire.DecodeCapabilities(wire.EncodeCapabilities(v)))
 	})

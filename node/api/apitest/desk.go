@@ -39,6 +39,7 @@ type Desk struct {
 	Decisions   []exchange.DecisionRecord
 	Cluster     []exchange.DomainStatus
 	Evidence    []byte
+	Aside       []exchange.HeldMessage
 	Contents    map[string][]byte // by file name, for Fetch
 
 	mu    sync.Mutex

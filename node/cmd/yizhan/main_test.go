@@ -62,6 +62,8 @@ func setUp(t *testing.T, e *testscript.Env) error {
 		}}},
 		Cluster:  []exchange.DomainStatus{{Domain: "320582", Name: "昆山市", Level: "county", Role: "leader", Members: []exchange.MemberStatus{{Replica: "county-1", Leader: true, Voter: true}}, Links: []exchange.LinkStatus{{Peer: "320500", Direction: "up", State: "connected"}}}},
 		Evidence: []byte("evidence"),
+		Aside: []exchange.HeldMessage{{Number: 3, Peer: "320583", Kind: "receipt", Says: "signed", Reason: "given up after 20 attempts", Tries: 20,
+			At: 1_790_000_000_000, Class: "control", Sequence: 7, Size: 300, Digest: "ab", Remedy: []string{"what it refers to may be here by now: release it"}}},
 	}
 	s := &station{desk, apitest.Start(t, desk, nil)}
 	e.Values["station"] = s

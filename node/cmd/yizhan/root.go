@@ -37,6 +37,7 @@ var commands = []func(*app) *cobra.Command{
 	newEvidenceCommand,
 	newPolicyCommand,
 	newClusterCommand,
+	newHoldCommand,
 	newUnitsCommand,
 	newCapabilitiesCommand,
 	newDemoCommand,
