@@ -17,6 +17,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/node/config"
 	"github.com/yizhan-exchange/yizhan/node/content"
 	"github.com/yizhan-exchange/yizhan/node/link"
+	"github.com/yizhan-exchange/yizhan/node/newlife"
 	"github.com/yizhan-exchange/yizhan/node/raftnode"
 	"github.com/yizhan-exchange/yizhan/node/replica"
 	"github.com/yizhan-exchange/yizhan/node/store"
@@ -40,6 +41,7 @@ type hosted struct {
 	domain  *pipeline.Domain
 	dialer  *link.Dialer
 	leading atomic.Bool // leads, is founded, and has forgotten what it cached
+	newborn atomic.Bool // its state begins a new life, which the ledger does not know yet
 }
 
 // open opens what is on disk: keys, ledger, content.
@@ -71,6 +73,11 @@ func (n *Node) open(c *config.Domain) (h *hosted, err error) {
 	}
 	if err = h.checkFounding(); err != nil {
 		return h, err
+	}
+	if _, marked, err := newlife.Read(n.dir(c, "")); err != nil {
+		return h, err
+	} else if marked {
+		h.newborn.Store(true)
 	}
 	h.local, err = content.Open(n.dir(c, "content"), content.Options{Hash: n.provider.Sum, Reserve: uint64(c.Limits.FreeDisk)})
 	return h, err
@@ -119,14 +126,14 @@ func (h *hosted) start() (err error) {
 	}
 	h.peers = replica.NewPeers(c.Domain, h.dialReplica)
 	h.content = &content.Replicated{Self: c.Replica, Local: h.local, Hash: n.provider.Sum, Peers: h.others, Configuration: h.configuration, Logger: log}
-	n.replicas.Host(c.Domain, c.Replica, h.group, h.local)
+	n.replicas.Host(c.Domain, c.Replica, newbornGroup{h.group, h}, h.local)
 	engine, err := policy.NewEngine(policy.Options{})
 	if err != nil {
 		return err
 	}
 	h.domain = pipeline.New(pipeline.Options{
 		Domain: c.Domain, Replica: c.Replica, Content: chunks{h.content},
-		Log:   &ledgerLog{router: &replica.Router{Self: c.Replica, Group: h.group, Client: h.peers.Client}, group: h.group, store: h.store},
+		Log:   &ledgerLog{router: &replica.Router{Self: c.Replica, Group: newbornGroup{h.group, h}, Client: h.peers.Client}, group: h.group, store: h.store},
 		Vault: h.vault, Provider: n.provider, Anchor: h.anchor, Engine: engine, Clock: n.options.Clock, Random: n.options.Random,
 		Limits: form.Limits{Recipients: c.Limits.Recipients, Files: c.Limits.Files, Content: int64(c.Limits.Content)},
 		Expiry: c.Limits.Expiry.Std(), Version: n.options.Version, Logger: log,

@@ -53,9 +53,12 @@ func (h *hosted) lead(ctx context.Context, term uint64) {
 	for {
 		err := h.found(ctx)
 		if err == nil {
+			err = h.renew(ctx)
+		}
+		if err == nil {
 			break
 		}
-		log.Error("the domain cannot be founded", "err", err)
+		log.Error("the domain cannot begin", "err", err)
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():

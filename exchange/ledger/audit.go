@@ -42,9 +42,19 @@ const (
 	EventDismissed                       // a held message was dropped by an officer
 )
 
+// Events of feature level 2 take numbers of their own ranges.
+const (
+	EventRenewed  EventKind = 30 // the domain began a new life
+	EventAsked    EventKind = 31 // a neighbour greets with an incarnation that nobody admitted
+	EventRegained EventKind = 32 // a neighbour gave back what this domain had forgotten
+	EventRepeated EventKind = 33 // a known exchange came again and was answered again
+	EventResynced EventKind = 34 // everything was sent again and given back
+)
+
 var eventNames = [...]string{"", "founded", "submitted", "received", "custody", "receipt", "acted", "notice", "recalled",
 	"opened", "denied", "given-up", "directory", "units", "policy", "person", "quarantined", "equivocation", "resync", "clock", "level",
-	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed"}
+	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed",
+	EventRenewed: "renewed", EventAsked: "asked", EventRegained: "regained", EventRepeated: "repeated", EventResynced: "resynced"}
 
 // String returns the name used in exports.
 func (k EventKind) String() string {

@@ -27,6 +27,9 @@ type Command struct {
 	Deadline  *Deadline      `cbor:"23,keyasint,omitempty"`
 	Person    *PersonRow     `cbor:"24,keyasint,omitempty"`
 
+	Renew *Renew `cbor:"30,keyasint,omitempty"` // level 2
+	Asked *Asked `cbor:"31,keyasint,omitempty"` // level 2
+
 	Stumble *Stumble `cbor:"40,keyasint,omitempty"`
 	Release *Release `cbor:"41,keyasint,omitempty"`
 	Dismiss *Dismiss `cbor:"42,keyasint,omitempty"`
@@ -36,7 +39,8 @@ type Command struct {
 func (c *Command) kinds() (n int) {
 	for _, set := range []bool{c.Bootstrap != nil, c.Submit != nil, c.Receive != nil, c.Custody != nil, c.Act != nil, c.Notice != nil,
 		c.Ack != nil, c.Open != nil, c.Statement != nil, c.Judge != nil, c.Lease != nil, c.Level != nil, c.Clock != nil, c.Deadline != nil, c.Person != nil,
-		c.Stumble != nil, c.Release != nil, c.Dismiss != nil} {
+		c.Stumble != nil, c.Release != nil, c.Dismiss != nil,
+		c.Renew != nil, c.Asked != nil} {
 		if set {
 			n++
 		}

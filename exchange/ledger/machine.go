@@ -12,7 +12,7 @@ import (
 // FeatureLevel is the newest behaviour this code knows. A command of a later
 // level than the ledger's is never proposed, and a ledger of a later level
 // than this stops the replica.
-const FeatureLevel = 1
+const FeatureLevel = 2
 
 // MaxTimeJump bounds how far one command may move the ledger's time. It covers
 // the longest holiday with machines switched off; beyond it an operator says
@@ -110,7 +110,7 @@ func (t *txn) tick(c *Command) Result {
 	if prev != 0 && c.Clock == nil && proposed > prev && proposed-prev > maxJump {
 		return refuse(exchange.Unavailable, "the clock of the proposing replica is more than %d days ahead of the ledger; check its clock, or set the ledger's time by an operator's command", int(MaxTimeJump.Hours()/24))
 	}
-	t.now = max(prev, proposed)
+	t.was, t.now = prev, max(prev, proposed)
 	if t.now != prev {
 		t.put(TableMeta, keyTime, binary.BigEndian.AppendUint64(nil, uint64(t.now)))
 	}
@@ -123,7 +123,14 @@ func (t *txn) dispatch(c *Command) Result {
 		t.fail("the command is empty, of several kinds, or of a kind this program does not know")
 		return Result{}
 	}
+	if need := c.level(); need > t.level() {
+		return refuse(exchange.Unavailable, "this needs feature level %d, and the domain is at %d: install this version on every replica, then raise the level", need, t.level())
+	}
 	switch {
+	case c.Renew != nil:
+		return t.renew(c.Renew)
+	case c.Asked != nil:
+		return t.asked(c.Asked)
 	case c.Bootstrap != nil:
 		return t.bootstrap(c.Bootstrap)
 	case c.Submit != nil:

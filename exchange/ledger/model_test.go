@@ -86,7 +86,7 @@ func blank(t testing.TB, name exchange.Domain) *domain {
 }
 
 func bootstrap(name exchange.Domain) *ledger.Bootstrap {
-	return &ledger.Bootstrap{Self: ledger.Self{Domain: name, Parent: parentOf(name), Epoch: epochOf(name), Incarnation: 1}, Level: 1, Directory: tree()}
+	return &ledger.Bootstrap{Self: ledger.Self{Domain: name, Parent: parentOf(name), Epoch: epochOf(name), Incarnation: 1}, Level: ledger.FeatureLevel, Directory: tree()}
 }
 
 func epochOf(d exchange.Domain) (e [16]byte) { copy(e[:], d); return e }

@@ -42,6 +42,13 @@ const (
 	TableDeadline                   // time (8) ‖ exchange id -> deliveries of this origin that are not final (2)
 )
 
+// Tables of lives. The numbers between are set aside for others.
+const (
+	TableLife   Table = iota + 40 // token of a renewal -> Life
+	TableNotice                   // exchange id ‖ arrival (4) -> crypto.Signed: recalls
+	TableAsked                    // neighbour -> AskedRow: an incarnation that nobody admitted yet
+)
+
 // Tables of messages that travel. The numbers in between are of other rooms.
 const (
 	TableStumble Table = 45 // peer ‖ 0 ‖ class -> StumbleRow: the message that is tried in vain

@@ -55,6 +55,11 @@ type Link struct {
 	Incarnation uint64                      `cbor:"5,keyasint"` // the peer's
 	Term        uint64                      `cbor:"6,keyasint"` // the peer's
 	Resyncs     uint64                      `cbor:"7,keyasint,omitempty"`
+
+	PeerLife  [16]byte `cbor:"8,keyasint,omitzero"`   // which life of the peer this row is about
+	SendEpoch [16]byte `cbor:"9,keyasint,omitzero"`   // numbering of what is sent to it; zero: the domain's own epoch
+	Regaining bool     `cbor:"11,keyasint,omitempty"` // the peer has not said yet that it gave everything back
+	Regained  uint64   `cbor:"12,keyasint,omitempty"` // exchanges that it gave back
 }
 
 // DecisionRow is a decision with who caused it.

@@ -38,6 +38,7 @@ func (t *txn) keepDirectory(s crypto.Signed, from exchange.Domain) bool {
 		if c.Parent == d.Issuer || c.Domain == d.Issuer {
 			listed[c.Domain] = true
 			t.saveDomain(c)
+			t.answered(&c)
 		}
 	}
 	t.dropChildren(d.Issuer, listed)

@@ -16,6 +16,7 @@ type txn struct {
 	r      Reader
 	sum    func(parts ...[]byte) crypto.Digest
 	index  uint64
+	was    exchange.Time // of the ledger before this command
 	now    exchange.Time
 	self   Self
 	muts   []Mutation
