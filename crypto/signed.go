@@ -26,6 +26,7 @@ const (
 	ContextVoid       = "yizhan/void/v1"
 	ContextChannel    = "yizhan/channel/v1"
 	ContextCheckpoint = "yizhan/checkpoint/v1"
+	ContextBackup     = "yizhan/backup/v1"
 )
 
 // WithContext returns the bytes to sign: context, a line feed, body.

@@ -42,6 +42,19 @@ func (s *Store) PutSecret(name string, secret []byte) error {
 	return s.writeSealed(secretsDir, name, blockSecret, secret)
 }
 
+// SealSecret returns the file, below the directory of the store, that PutSecret
+// would write, and writes nothing: for what is to travel with a copy of the
+// store.
+func (s *Store) SealSecret(name string, secret []byte) (path string, text []byte, err error) {
+	if !nameForm.MatchString(name) {
+		return "", nil, fmt.Errorf("%w: %q is not a name", ErrNoKey, name)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	text, err = s.sealed(secretsDir, name, blockSecret, secret)
+	return secretsDir + "/" + name + suffix, text, err
+}
+
 // Secret opens what PutSecret sealed. An unknown name is ErrNoKey.
 func (s *Store) Secret(name string) ([]byte, error) {
 	if !nameForm.MatchString(name) {
@@ -146,16 +159,23 @@ func (s *Store) label(dir, name string) string {
 }
 
 func (s *Store) writeSealed(dir, name, blockType string, secret []byte) error {
-	aead, err := s.provider.NewGCM(s.storeKey)
+	text, err := s.sealed(dir, name, blockType, secret)
 	if err != nil {
 		return err
+	}
+	return writeFile(s.path(dir, name), text, 0o600)
+}
+
+func (s *Store) sealed(dir, name, blockType string, secret []byte) ([]byte, error) {
+	aead, err := s.provider.NewGCM(s.storeKey)
+	if err != nil {
+		return nil, err
 	}
 	body, err := seal(aead, s.rand, s.label(dir, name), secret)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: blockType, Bytes: body, Headers: map[string]string{"Domain": s.domain}})
-	return writeFile(s.path(dir, name), text, 0o600)
+	return pem.EncodeToMemory(&pem.Block{Type: blockType, Bytes: body, Headers: map[string]string{"Domain": s.domain}}), nil
 }
 
 func (s *Store) readSealed(dir, name, blockType string) ([]byte, error) {

@@ -28,6 +28,9 @@ func (n *Node) Save(path string) error {
 	return nil
 }
 
+// Text returns what Save would write into a directory.
+func (n *Node) Text(dir string) ([]byte, error) { return n.encode(dir) }
+
 func (n *Node) encode(dir string) ([]byte, error) {
 	plain, err := yaml.Marshal(n)
 	if err != nil {

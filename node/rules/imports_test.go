@@ -58,6 +58,9 @@ var table = []line{
 		"belongs to the composition root: it writes the policy, configuration and tokens that these read"},
 	{"node/check", slices.Concat(adapter, []string{"node/config", "node/content", "node/store"}),
 		"looks at what a stopped node keeps, where its configuration says, in the stores as they are"},
+	{"node/backup", slices.Concat(adapter, []string{"node/check", "node/config", "node/content", "node/newlife", "node/raftnode", "node/store"}),
+		"reads and writes what a replica keeps on its disks, as it lies there; a restored replica is one that " +
+			"the stores, the log and the marker of a new life all agree about"},
 	{"node/api/apitest", slices.Concat(adapter, []string{"node/api", "node/auth"}),
 		"a test kit that starts the server with real tokens"},
 	{"node/test/...", []string{"..."},
@@ -88,6 +91,8 @@ var testsMay = []line{
 		"routing is tested over real groups and stores: its failures are theirs"},
 	{"node/check", []string{"node/demo", "node/founding"},
 		"the clean ledgers that are then damaged are those of a real federation"},
+	{"node/backup", []string{"node/founding"},
+		"what is backed up has the files, keys and founding of a real federation"},
 	{"node/tour", []string{"node/demo", "node/founding"},
 		"the tour is played on a real federation"},
 }
