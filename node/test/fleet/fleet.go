@@ -33,6 +33,8 @@ type Fleet struct {
 	running  map[string]*process
 	configs  map[string]*config.Node
 	settings *client.Settings
+	programs map[string]string // what runs as a process, when not the program as it is
+	env      map[string][]string
 }
 
 type process struct {
@@ -64,7 +66,8 @@ func build(flags ...string) (string, error) {
 // runs yet; everything is stopped when the test ends.
 func New(t testing.TB, change func(*founding.Federation)) *Fleet {
 	t.Helper()
-	f := &Fleet{t: t, Dir: filepath.Join(t.TempDir(), "federation"), running: map[string]*process{}, configs: map[string]*config.Node{}}
+	f := &Fleet{t: t, Dir: filepath.Join(t.TempDir(), "federation"), running: map[string]*process{}, configs: map[string]*config.Node{},
+		programs: map[string]string{}, env: map[string][]string{}}
 	declared := founding.Sample()
 	declared.BasePort = 0
 	if change != nil {
@@ -132,14 +135,15 @@ func (f *Fleet) StartAll() {
 // Start starts one process.
 func (f *Fleet) Start(name string) {
 	f.t.Helper()
-	bin, err := binary()
-	if err != nil {
-		f.t.Fatal(err)
+	bin := f.programs[name]
+	if bin == "" {
+		bin = Program(f.t, "")
 	}
 	p := &process{cmd: exec.Command(bin, "run", "--config", filepath.Join(f.Dir, "nodes", name, "node.yaml")), output: &tail{}, ended: make(chan struct{})}
 	file := f.printer(name)
 	printed := io.MultiWriter(p.output, file)
 	p.cmd.Stdout, p.cmd.Stderr = printed, printed
+	p.cmd.Env = append(os.Environ(), f.env[name]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		f.t.Fatal(err)

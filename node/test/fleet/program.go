@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -104,5 +105,43 @@ func (f *Fleet) Running(name string) bool {
 		return false
 	default:
 		return true
+	}
+}
+
+// Use says what runs as a process from its next start: "" is the program as it
+// is. The environment is added to that of the test.
+func (f *Fleet) Use(name, program string, env ...string) {
+	f.programs[name], f.env[name] = program, env
+}
+
+// During has the fleet report to a part of its test, and stops what it started
+// at the end of that.
+func (f *Fleet) During(t testing.TB) {
+	whole := f.t
+	f.t = t
+	t.Cleanup(func() { f.stopAll(); f.t = whole })
+}
+
+// Pause stops a process where it is (SIGSTOP), and Resume lets it go on.
+func (f *Fleet) Pause(name string) { f.tell(name, syscall.SIGSTOP) }
+
+// Resume undoes Pause.
+func (f *Fleet) Resume(name string) { f.tell(name, syscall.SIGCONT) }
+
+func (f *Fleet) tell(name string, s syscall.Signal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p := f.running[name]; p != nil {
+		_ = p.cmd.Process.Signal(s) // it may have ended
+	}
+}
+
+// KillTogether kills several at one moment, as the loss of a machine room does.
+func (f *Fleet) KillTogether(names ...string) {
+	for _, name := range names {
+		f.tell(name, syscall.SIGKILL)
+	}
+	for _, name := range names {
+		f.Kill(name)
 	}
 }
