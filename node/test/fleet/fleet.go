@@ -35,6 +35,7 @@ type Fleet struct {
 	settings *client.Settings
 	programs map[string]string // what runs as a process, when not the program as it is
 	env      map[string][]string
+	api      map[string]string // the address that clients know
 }
 
 type process struct {
@@ -67,7 +68,7 @@ func build(flags ...string) (string, error) {
 func New(t testing.TB, change func(*founding.Federation)) *Fleet {
 	t.Helper()
 	f := &Fleet{t: t, Dir: filepath.Join(t.TempDir(), "federation"), running: map[string]*process{}, configs: map[string]*config.Node{},
-		programs: map[string]string{}, env: map[string][]string{}}
+		programs: map[string]string{}, env: map[string][]string{}, api: map[string]string{}}
 	declared := founding.Sample()
 	declared.BasePort = 0
 	if change != nil {
@@ -81,6 +82,7 @@ func New(t testing.TB, change func(*founding.Federation)) *Fleet {
 		if f.configs[name], err = config.Load(trial.NodeConfig(name)); err != nil {
 			t.Fatal(err)
 		}
+		f.api[name] = f.configs[name].Listen.API
 	}
 	if f.settings, err = client.LoadConfig(trial.ClientConfig()); err != nil {
 		t.Fatal(err)

@@ -114,3 +114,19 @@ func (f *Fleet) StatusAt(ctx context.Context, d exchange.Domain, process string)
 	}
 	return exchange.DomainStatus{}, fmt.Errorf("no status of %s from %s: %w", d, process, err)
 }
+
+// ClientAt is Client, speaking to one process only.
+func (f *Fleet) ClientAt(as, process string) *client.Client {
+	f.t.Helper()
+	conf, err := f.settings.Pick(as)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	conf.Endpoints = []string{f.api[process]}
+	c, err := client.Dial(conf)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = c.Close() })
+	return c
+}

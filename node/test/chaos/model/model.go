@@ -19,7 +19,8 @@ type Kind string
 // Kinds of calls.
 const (
 	Submit Kind = "submit"
-	Read   Kind = "read"
+	Read   Kind = "read" // by the sender
+	Look   Kind = "look" // by the recipient
 	Sign   Kind = "sign"
 	Return Kind = "return"
 	Recall Kind = "recall"
@@ -53,6 +54,9 @@ type Input struct {
 	Kind    Kind
 	Key     string
 	Content string // of a submission
+	// Twice is set when the client library sent it more than once on its own:
+	// then even the first answer may be told to be a repetition.
+	Twice bool
 }
 
 // Output is the answer.
@@ -144,9 +148,11 @@ func (s *state) step(in Input, out Output) bool {
 	}
 	switch in.Kind {
 	case Submit:
-		return s.submit(in.Content, out)
+		return s.submit(in, out)
 	case Read:
 		return s.read(out)
+	case Look:
+		return s.look(out)
 	case Sign:
 		return s.finish(Signed, out)
 	case Return:
@@ -157,7 +163,8 @@ func (s *state) step(in Input, out Output) bool {
 	return false
 }
 
-func (s *state) submit(content string, out Output) bool {
+func (s *state) submit(in Input, out Output) bool {
+	content := in.Content
 	switch {
 	case out.Outcome == Conflict:
 		return s.stored && s.content != content
@@ -165,7 +172,7 @@ func (s *state) submit(content string, out Output) bool {
 		return true
 	case s.stored && (s.content != content || !out.Replayed):
 		return false
-	case out.Outcome != Done && out.Outcome != Unknown:
+	case out.Outcome != Done && out.Outcome != Unknown, !s.stored && out.Replayed && !in.Twice:
 		return false
 	}
 	s.stored, s.content = true, content
@@ -180,6 +187,20 @@ func (s *state) read(out Output) bool {
 		return !s.stored
 	case Done:
 		return s.stored && bind(&s.id, out.ID) && s.saw(out)
+	}
+	return false
+}
+
+// look is a read at the recipient, where nothing is before it arrived.
+func (s *state) look(out Output) bool {
+	switch out.Outcome {
+	case Unknown:
+		return true
+	case Absent:
+		return !s.arrived
+	case Done:
+		s.arrived = true
+		return s.stored && bind(&s.id, out.ID) && out.State != Accepted && out.State != Relayed && s.saw(out)
 	}
 	return false
 }
