@@ -188,6 +188,7 @@ func (s *Store) commit(b *batch) error {
 		return fmt.Errorf("committing: %w", err)
 	}
 	s.timing.record(time.Since(start))
+	s.recent.add(b.done...)
 	s.applied.Store(b.head.Index)
 	s.notice.broadcast()
 	return nil

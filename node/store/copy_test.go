@@ -84,3 +84,39 @@ func TestLeftoverCopiesAreRemovedAtOpen(t *testing.T) {
 		t.Fatalf("%d copies are left", n)
 	}
 }
+
+func TestDigestsOfTheLastEntriesAreRemembered(t *testing.T) {
+	a, b := open(t, t.TempDir()), open(t, t.TempDir())
+	for i := range uint64(20) {
+		apply(t, a, &words{}, entry(2+2*i, "set a b"), entry(3+2*i, "set b c"))
+	}
+	for i := range uint64(20) {
+		apply(t, b, &words{}, entry(2+2*i, "set a b"))
+		apply(t, b, &words{}, entry(3+2*i, "set b c"))
+	}
+	for i := uint64(2); i < 42; i++ {
+		x, ok := a.DigestAt(i)
+		y, okToo := b.DigestAt(i)
+		if !ok || !okToo || x != y {
+			t.Fatalf("at %d: %t %t", i, ok, okToo)
+		}
+	}
+	for _, i := range []uint64{0, 1, 42, 2 + remembered} {
+		if _, ok := a.DigestAt(i); ok {
+			t.Errorf("a digest at %d, which was never applied", i)
+		}
+	}
+	if d, ok := a.DigestAt(41); !ok || d != head(t, a).Digest {
+		t.Error("the last digest is not that of the head")
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, a.dir)
+	if d, ok := again.DigestAt(41); !ok || d != head(t, again).Digest {
+		t.Error("the head is forgotten at a restart")
+	}
+	if _, ok := again.DigestAt(40); ok {
+		t.Error("a digest from before the restart")
+	}
+}

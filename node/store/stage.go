@@ -137,6 +137,7 @@ func (g *Stage) install() error {
 	}
 	before := s.replace(g.opened)
 	g.opened, g.file = nil, nil
+	s.recent.add(applied{head: g.head})
 	s.applied.Store(g.head.Index)
 	s.notice.broadcast()
 	go func() { _ = before.close() }() // a file without a name: nothing to save

@@ -62,6 +62,7 @@ type Store struct {
 	current *handle
 
 	applied atomic.Uint64
+	recent  recent
 	notice  notice
 	timing  timing
 }
@@ -90,6 +91,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	s.notice.init()
 	s.current = h
 	s.applied.Store(head.Index)
+	s.recent.add(applied{head: head})
 	return s, nil
 }
 
