@@ -51,6 +51,17 @@ type Message struct {
 	Void      *crypto.Signed `cbor:"7,keyasint,omitempty"` // the row of this sequence was withdrawn before it was sent
 }
 
+// Void is what Message.Void signs, under crypto.ContextVoid: the message of a
+// sequence was withdrawn before it was sent, so that the numbering has no gap.
+type Void struct {
+	From     Domain   `cbor:"1,keyasint"`
+	To       Domain   `cbor:"2,keyasint"`
+	Epoch    [16]byte `cbor:"3,keyasint"` // the sender's
+	Class    Class    `cbor:"4,keyasint"`
+	Sequence uint64   `cbor:"5,keyasint"`
+	At       Time     `cbor:"6,keyasint"`
+}
+
 // Valid reports whether exactly one field is set.
 func (m *Message) Valid() bool {
 	n := 0

@@ -175,6 +175,7 @@ type Summary struct {
 	At       Time   `json:"at"`
 	Files    int    `json:"files"`
 	Urged    int    `json:"urged,omitempty"`
+	Delayed  bool   `json:"delayed,omitempty"` // in the outbox
 }
 
 // Details is an opened exchange.
@@ -204,6 +205,8 @@ type DeliveryView struct {
 	Receipts []ReceiptView `json:"receipts"`
 	Where    Domain        `json:"where,omitempty"`
 	Waiting  []string      `json:"waiting,omitempty"`
+	InDoubt  bool          `json:"in_doubt,omitempty"` // withdrawn or given up, and maybe sent; the answer supersedes
+	Delayed  bool          `json:"delayed,omitempty"`  // nobody further on has taken it for longer than usual
 }
 
 // Tracking answers Track.

@@ -66,6 +66,9 @@ func (h *hosted) lead(ctx context.Context, term uint64) {
 		}
 	}
 	h.domain.Lead()
+	if err := h.domain.CloseLinks(ctx); err != nil {
+		log.Warn("what is queued counts as sent until the links open again", "err", err)
+	}
 	h.leading.Store(true)
 	log.Info("leading")
 	defer h.unlead()

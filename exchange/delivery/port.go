@@ -30,6 +30,16 @@ type Session struct {
 	Peer      exchange.Domain
 	Term      uint64 // the peer's Raft term
 	PeerEpoch [16]byte
+	ID        [16]byte // random; which session it is, for Closer
+}
+
+// Closer is a Station that wants to know when a session has ended. What is
+// queued after that, and until the next one opens, was certainly not sent.
+type Closer interface {
+	// Closed is called once for each session that ran, by whoever ran it,
+	// after its last row went out. A session that is not the latest is passed
+	// over; one that is not told of counts as open, which is always safe.
+	Closed(ctx context.Context, s Session) error
 }
 
 // Row is one numbered message of a link.

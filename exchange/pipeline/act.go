@@ -182,8 +182,8 @@ func (d *Domain) noticeCommand(op string, c exchange.Caller, ex *ledger.Stored, 
 	if err != nil {
 		return ledger.Command{}, err
 	}
-	receipts, err := d.recallReceipts(&ex.M, ex.Digest, &n)
-	return ledger.Command{Notice: &ledger.Notice{Notice: s, Receipts: receipts}}, err
+	receipts, voids, err := d.recallReceipts(ex, &n)
+	return ledger.Command{Notice: &ledger.Notice{Notice: s, Receipts: receipts, Voids: voids}}, err
 }
 
 func (d *Domain) openDeliveries(ex *ledger.Stored, to []exchange.Unit) (open []uint16, err error) {
@@ -204,10 +204,16 @@ func (d *Domain) openDeliveries(ex *ledger.Stored, to []exchange.Unit) (open []u
 }
 
 // recallReceipts states RECALLED for deliveries that may still be withdrawn
-// here: one receipt each, because each continues its own chain.
-func (d *Domain) recallReceipts(m *exchange.Manifest, manifest crypto.Digest, n *exchange.Notice) (out []crypto.Signed, err error) {
+// here, or that did not leave yet: one receipt each, because each continues its
+// own chain.
+func (d *Domain) recallReceipts(ex *ledger.Stored, n *exchange.Notice) (out []crypto.Signed, voids []ledger.Withdrawn, err error) {
 	if n.Kind != exchange.Recall {
-		return nil, nil
+		return nil, nil, nil
+	}
+	m, manifest := &ex.M, ex.Digest
+	unsent, voids, err := d.withdrawn(ex, n.Deliveries)
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, i := range n.Deliveries {
 		var del ledger.Delivery
@@ -216,20 +222,20 @@ func (d *Domain) recallReceipts(m *exchange.Manifest, manifest crypto.Digest, n 
 			del, found, err = ledger.DeliveryOf(r, m.ID, i)
 			return err
 		}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		local := m.To[i].Unit.Domain() == d.Domain
-		if !found || del.State != exchange.Arriving && (!local || del.State != exchange.Arrived) {
+		if !found || !unsent[i] && del.State != exchange.Arriving && (!local || del.State != exchange.Arrived) {
 			continue
 		}
 		s, err := d.sign(crypto.ContextReceipt, exchange.Receipt{State: exchange.Recalled, Exchange: m.ID, Manifest: manifest, Domain: d.Domain,
 			Deliveries: []uint16{i}, At: d.Clock(), Prev: del.Last, Reasons: n.Reasons})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, s)
 	}
-	return out, nil
+	return out, voids, nil
 }
 
 // reasonList writes reasons for a message: their codes, or codes with the

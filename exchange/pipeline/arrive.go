@@ -13,6 +13,7 @@ import (
 func (d *Domain) Lead() {
 	d.arrivals.reset()
 	d.offers.reset()
+	d.leftOpen()
 }
 
 // Wanted implements delivery.Station. Envelopes that lack nothing any more are

@@ -78,6 +78,7 @@ type Domain struct {
 	viewLock sync.Mutex
 	arrivals arrivals
 	offers   offers
+	left     atomic.Pointer[[]ledger.Ended] // sessions of the leader before
 }
 
 var _ exchange.Service = (*Domain)(nil)

@@ -22,7 +22,11 @@ func (d *Domain) prepareEnvelope(ctx context.Context, f *federation, peer exchan
 	if known, err := d.stored(m.ID); err == nil && known.Digest == d.digest(e.Manifest) {
 		return nil // a repetition: the ledger answers with the receipts it has
 	}
-	v, err := d.judge(ctx, f, peer, &m, e.Deliveries)
+	rest, err := d.recalledBefore(&m, e, row)
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	v, err := d.judge(ctx, f, peer, &m, rest)
 	if err != nil {
 		return &unjudged{m.ID, err}
 	}
@@ -34,37 +38,77 @@ func (d *Domain) prepareEnvelope(ctx context.Context, f *federation, peer exchan
 	return err
 }
 
+// recalledBefore states RECALLED for what was recalled before it came, and
+// returns the other deliveries. What an officer refused before it came is
+// answered by the ledger: none is left.
+func (d *Domain) recalledBefore(m *exchange.Manifest, e *exchange.Envelope, row *ledger.ReceivedRow) (rest []uint16, err error) {
+	var tomb ledger.Tomb
+	var known bool
+	manifest := d.digest(e.Manifest)
+	err = d.Log.View(func(r ledger.Reader) (err error) {
+		tomb, known, err = ledger.TombOf(r, m.ID, manifest)
+		return err
+	})
+	if err != nil || !known {
+		return e.Deliveries, err
+	}
+	if len(tomb.Refused) > 0 {
+		return nil, nil
+	}
+	gone, rest := tomb.Covered(e.Deliveries)
+	if len(gone) == 0 {
+		return rest, nil
+	}
+	n, err := ledger.DecodeNotice(tomb.Notice)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.sign(crypto.ContextReceipt, exchange.Receipt{State: exchange.Recalled, Exchange: m.ID, Manifest: manifest, Domain: d.Domain,
+		Deliveries: gone, At: d.Clock(), Prev: d.digest(e.Custody[len(e.Custody)-1]), Reasons: n.Reasons})
+	row.Recalled = []crypto.Signed{s}
+	return rest, err
+}
+
 // verifyEnvelope checks everything that was signed: the manifest by its
 // origin, each custody receipt by a domain on the road, the road itself, and
 // the chunks that came along.
 func (d *Domain) verifyEnvelope(f *federation, peer exchange.Domain, e *exchange.Envelope) (exchange.Manifest, error) {
-	m, err := ledger.DecodeManifest(e.Manifest)
+	m, road, err := d.verifyManifest(f, peer, e)
 	if err != nil {
-		return m, corrupt("manifest: %w", err)
-	}
-	if len(e.Manifest.Bytes) > exchange.MaxManifestSize {
-		return m, corrupt("the manifest has %d bytes, at most %d are possible", len(e.Manifest.Bytes), exchange.MaxManifestSize)
-	}
-	if err := checkManifest(&m, e.Deliveries); err != nil {
 		return m, err
-	}
-	origin := m.From.Domain()
-	if _, err := f.book.Verify(origin, crypto.ContextManifest, e.Manifest, m.Created); err != nil {
-		return m, corrupt("manifest of %s: %w", origin, err)
-	}
-	road := route.Road(origin, d.Domain, f.parents)
-	if len(road) < 2 || road[len(road)-2] != peer {
-		return m, exchange.Errorf(exchange.Denied, opReceive, "%s is not on the road from %s to %s", peer, origin, d.Domain)
-	}
-	for _, i := range e.Deliveries {
-		if next, ok := route.Next(d.Domain, m.To[i].Unit.Domain(), f.parents); ok && next == peer {
-			return m, exchange.Errorf(exchange.Denied, opReceive, "the road to %s leads back to %s", m.To[i].Unit, peer)
-		}
 	}
 	if err := d.verifyCustody(f, &m, e, road); err != nil {
 		return m, err
 	}
 	return m, d.verifyInline(&m, e.Inline)
+}
+
+// verifyManifest checks that the origin sent it, and that it comes this way.
+func (d *Domain) verifyManifest(f *federation, peer exchange.Domain, e *exchange.Envelope) (m exchange.Manifest, road []exchange.Domain, err error) {
+	m, err = ledger.DecodeManifest(e.Manifest)
+	if err != nil {
+		return m, nil, corrupt("manifest: %w", err)
+	}
+	if len(e.Manifest.Bytes) > exchange.MaxManifestSize {
+		return m, nil, corrupt("the manifest has %d bytes, at most %d are possible", len(e.Manifest.Bytes), exchange.MaxManifestSize)
+	}
+	if err := checkManifest(&m, e.Deliveries); err != nil {
+		return m, nil, err
+	}
+	origin := m.From.Domain()
+	if _, err := f.book.Verify(origin, crypto.ContextManifest, e.Manifest, m.Created); err != nil {
+		return m, nil, corrupt("manifest of %s: %w", origin, err)
+	}
+	road = route.Road(origin, d.Domain, f.parents)
+	if len(road) < 2 || road[len(road)-2] != peer {
+		return m, nil, exchange.Errorf(exchange.Denied, opReceive, "%s is not on the road from %s to %s", peer, origin, d.Domain)
+	}
+	for _, i := range e.Deliveries {
+		if next, ok := route.Next(d.Domain, m.To[i].Unit.Domain(), f.parents); ok && next == peer {
+			return m, nil, exchange.Errorf(exchange.Denied, opReceive, "the road to %s leads back to %s", m.To[i].Unit, peer)
+		}
+	}
+	return m, road, nil
 }
 
 // verifyCustody checks the chain of custody from ACCEPTED to the neighbour.

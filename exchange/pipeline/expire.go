@@ -50,15 +50,15 @@ func (d *Domain) giveUp(ctx context.Context, id exchange.ID) (n int, err error) 
 	}
 	_, err = d.propose(ctx, opExpire, func() (ledger.Command, error) {
 		n = 0
-		groups, err := d.openGroups(&ex)
+		groups, voids, err := d.openGroups(&ex)
 		if err != nil {
 			return ledger.Command{}, err
 		}
-		c := &ledger.Deadline{}
+		c := &ledger.Deadline{Voids: voids}
 		for _, g := range groups {
 			n += len(g.deliveries)
 			s, err := d.sign(crypto.ContextReceipt, exchange.Receipt{State: g.state, Exchange: id, Manifest: ex.Digest, Domain: d.Domain,
-				Deliveries: g.deliveries, At: d.Clock(), Prev: g.prev, Reasons: []string{"deadline"}})
+				Deliveries: g.deliveries, At: d.Clock(), Prev: g.prev, Reasons: g.reasons()})
 			if err != nil {
 				return ledger.Command{}, err
 			}
@@ -75,11 +75,27 @@ func (d *Domain) giveUp(ctx context.Context, id exchange.ID) (n int, err error) 
 // openGroup is deliveries that end alike and continue the same receipt.
 type openGroup struct {
 	state      exchange.State
+	unsent     bool
 	prev       crypto.Digest
 	deliveries []uint16
 }
 
-func (d *Domain) openGroups(ex *ledger.Stored) (groups []openGroup, err error) {
+// reasons say whether what bounced can still arrive somewhere.
+func (g *openGroup) reasons() []string {
+	switch {
+	case g.state != exchange.Bounced:
+		return []string{"deadline"}
+	case g.unsent:
+		return []string{"deadline", ledger.ReasonNotSent}
+	}
+	return []string{"deadline", ledger.ReasonInDoubt}
+}
+
+func (d *Domain) openGroups(ex *ledger.Stored) (groups []openGroup, voids []ledger.Withdrawn, err error) {
+	unsent, voids, err := d.withdrawn(ex, ex.Deliveries)
+	if err != nil {
+		return nil, nil, err
+	}
 	err = d.Log.View(func(r ledger.Reader) error {
 		for _, i := range ex.Deliveries {
 			del, _, err := ledger.DeliveryOf(r, ex.M.ID, i)
@@ -93,14 +109,14 @@ func (d *Domain) openGroups(ex *ledger.Stored) (groups []openGroup, err error) {
 			if del.State == exchange.Arrived {
 				state = exchange.Expired
 			}
-			at := slices.IndexFunc(groups, func(g openGroup) bool { return g.state == state && g.prev == del.Last })
+			at := slices.IndexFunc(groups, func(g openGroup) bool { return g.state == state && g.prev == del.Last && g.unsent == unsent[i] })
 			if at < 0 {
 				at = len(groups)
-				groups = append(groups, openGroup{state: state, prev: del.Last})
+				groups = append(groups, openGroup{state: state, prev: del.Last, unsent: unsent[i]})
 			}
 			groups[at].deliveries = append(groups[at].deliveries, i)
 		}
 		return nil
 	})
-	return groups, err
+	return groups, voids, err
 }

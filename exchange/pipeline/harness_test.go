@@ -222,7 +222,7 @@ func (f *federation) found(infos map[exchange.Domain]exchange.DomainInfo) {
 			Value: exchange.Encode(ledger.Configuration{Index: 1, Voters: []exchange.Replica{"a-1"}})})
 		var epoch [16]byte
 		rand.Read(epoch[:])
-		b := &ledger.Bootstrap{Self: ledger.Self{Domain: d, Parent: infos[d].Parent, Epoch: epoch, Incarnation: 1}, Level: 1, Directory: statements, Units: units}
+		b := &ledger.Bootstrap{Self: ledger.Self{Domain: d, Parent: infos[d].Parent, Epoch: epoch, Incarnation: 1}, Level: ledger.FeatureLevel, Directory: statements, Units: units}
 		if d == province {
 			b.Policy = []crypto.Signed{rules}
 		}

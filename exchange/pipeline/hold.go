@@ -104,22 +104,27 @@ func (d *Domain) ReturnHeld(ctx context.Context, number uint64, reason string) (
 		return exchange.HeldOutcome{}, err
 	}
 	out := exchange.HeldOutcome{Number: number, Done: "dropped", Message: "it was dropped; nothing was sent to anybody", Chinese: "已丢弃，未向任何一方发送答复"}
-	_, err = d.propose(ctx, op, func() (ledger.Command, error) {
-		back, err := d.sendBack(&h, code)
-		if err != nil || back == nil {
-			return ledger.Command{Dismiss: &ledger.Dismiss{Number: h.Number, Peer: h.Peer, Unit: caller.Unit, Person: caller.Person}}, err
-		}
-		back.Unit, back.Person = caller.Unit, caller.Person
+	told := func() {
 		out.Done, out.Message, out.Chinese = "returned", "a signed refusal is on its way to the origin", "已签发拒收回执，发往来文一方"
-		return ledger.Command{Release: back}, nil
+	}
+	_, err = d.propose(ctx, op, func() (ledger.Command, error) {
+		refusal, whole, err := d.refusal(&h, code)
+		if err != nil {
+			return ledger.Command{}, err
+		}
+		if refusal != nil {
+			told()
+		}
+		if !whole {
+			return ledger.Command{Dismiss: &ledger.Dismiss{Number: h.Number, Peer: h.Peer, Unit: caller.Unit, Person: caller.Person, Refusal: refusal}}, nil
+		}
+		return ledger.Command{Release: &ledger.Release{Number: h.Number, Peer: h.Peer, Returned: true, Unit: caller.Unit, Person: caller.Person,
+			Row: ledger.ReceivedRow{Class: h.Class, Sequence: h.Sequence, Message: h.Message, Receipts: []crypto.Signed{*refusal}}}}, nil
 	})
 	if err != nil {
 		return exchange.HeldOutcome{}, err
 	}
 	_ = d.Log.Current(ctx)
-	if out.Done == "dropped" {
-		return out, nil
-	}
 	return d.became(&h, out), nil
 }
 
@@ -138,31 +143,34 @@ func (d *Domain) takeHeld(ctx context.Context, op string, number uint64) (exchan
 	return caller, h, err
 }
 
-// sendBack refuses an envelope that its origin did send: it is stored as
-// refused, as if policy had said so, and the receipt goes back. What nobody
-// can be shown to have sent (altered, forged, a repetition) is answered by
-// nobody's signature: nil.
-func (d *Domain) sendBack(h *ledger.NumberedHeld, code string) (*ledger.Release, error) {
+// refusal signs REFUSED for an envelope that its origin did send. One that is
+// whole is then stored as refused, as if policy had said so; one that came
+// damaged is only answered. What nobody can be shown to have sent (forged, or a
+// repetition) is answered by nobody's signature: nil.
+func (d *Domain) refusal(h *ledger.NumberedHeld, code string) (s *crypto.Signed, whole bool, err error) {
 	msg, err := exchange.Decode[exchange.Message](h.Message)
 	if err != nil || msg.Envelope == nil {
-		return nil, nil
+		return nil, false, nil //nolint:nilerr // not an envelope
 	}
 	f, err := d.federation()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	e := msg.Envelope
-	m, err := d.verifyEnvelope(f, h.Peer, e)
+	m, road, err := d.verifyManifest(f, h.Peer, e)
 	if err != nil {
-		return nil, nil //nolint:nilerr // it does not verify: there is nobody to answer
+		return nil, false, nil //nolint:nilerr // there is nobody to answer
 	}
 	if _, err := d.stored(m.ID); exchange.CodeOf(err) != exchange.NotFound {
-		return nil, err
+		return nil, false, err
 	}
-	s, err := d.sign(crypto.ContextReceipt, exchange.Receipt{State: exchange.Refused, Exchange: m.ID, Manifest: d.digest(e.Manifest), Domain: d.Domain,
-		Deliveries: e.Deliveries, At: d.Clock(), Prev: d.digest(e.Custody[len(e.Custody)-1]), Reasons: []string{"hold." + code}})
-	return &ledger.Release{Number: h.Number, Peer: h.Peer, Returned: true, Row: ledger.ReceivedRow{
-		Class: h.Class, Sequence: h.Sequence, Message: h.Message, Receipts: []crypto.Signed{s}}}, err
+	r := exchange.Receipt{State: exchange.Refused, Exchange: m.ID, Manifest: d.digest(e.Manifest), Domain: d.Domain,
+		Deliveries: e.Deliveries, At: d.Clock(), Reasons: []string{"hold." + code}}
+	if len(e.Custody) > 0 {
+		r.Prev = d.digest(e.Custody[len(e.Custody)-1])
+	}
+	signed, err := d.sign(crypto.ContextReceipt, r)
+	return &signed, d.verifyCustody(f, &m, e, road) == nil && d.verifyInline(&m, e.Inline) == nil, err
 }
 
 // became adds what is known of the exchange now.

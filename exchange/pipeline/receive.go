@@ -11,6 +11,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange/delivery"
 	"github.com/yizhan-exchange/yizhan/exchange/directory"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/exchange/route"
 )
 
 const (
@@ -114,14 +115,16 @@ func (d *Domain) prepare(ctx context.Context, f *federation, peer exchange.Domai
 		err = d.verifyReceipt(f, *msg.Receipt)
 	case msg.Notice != nil:
 		place = first
-		row.Receipts, err = d.prepareNotice(f, *msg.Notice)
+		err = d.prepareNotice(f, peer, *msg.Notice, &row)
+	case msg.Void != nil:
+		err = d.verifyVoid(f, peer, in, *msg.Void)
 	default:
 		place = last
 		err = d.verifyStatement(f, &msg)
 	}
 	if err != nil && quarantines(err) {
 		d.Logger.Warn("message quarantined", "peer", peer, "class", in.Class, "sequence", in.Sequence, "err", err)
-		row.Quarantine, row.Receipts, row.Decision, err = err.Error(), nil, nil, nil
+		row.Quarantine, row.Receipts, row.Recalled, row.Voids, row.Decision, err = err.Error(), nil, nil, nil, nil, nil
 	}
 	return row, place, err
 }
@@ -153,8 +156,6 @@ func (d *Domain) verifyStatement(f *federation, msg *exchange.Message) error {
 		check = func(at exchange.Time) error { _, err := f.book.WithUnits(*msg.Units, at); return err }
 	case msg.Policy != nil:
 		return d.verifyPolicy(f, *msg.Policy)
-	default:
-		return nil // a withdrawn row
 	}
 	now := d.Clock()
 	err := check(now)
@@ -203,22 +204,40 @@ func (d *Domain) stored(id exchange.ID) (ex ledger.Stored, err error) {
 
 // prepareNotice verifies a recall or an urge and states RECALLED for what may
 // still be withdrawn.
-func (d *Domain) prepareNotice(f *federation, s crypto.Signed) ([]crypto.Signed, error) {
+func (d *Domain) prepareNotice(f *federation, peer exchange.Domain, s crypto.Signed, row *ledger.ReceivedRow) error {
 	n, err := ledger.DecodeNotice(s)
 	if err != nil {
-		return nil, corrupt("notice: %w", err)
+		return corrupt("notice: %w", err)
 	}
 	ex, err := d.stored(n.Exchange)
+	if exchange.CodeOf(err) == exchange.NotFound {
+		return d.verifyEarly(f, peer, s, &n)
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if ex.Digest != n.Manifest || n.From != ex.M.From || !ascending(n.Deliveries, len(ex.M.To)) {
-		return nil, corrupt("the notice is not about the exchange it names")
+		return corrupt("the notice is not about the exchange it names")
 	}
 	if _, err := f.book.Verify(ex.M.From.Domain(), exchange.ContextNotice, s, n.At); err != nil {
-		return nil, corrupt("notice of %s: %w", ex.M.From.Domain(), err)
+		return corrupt("notice of %s: %w", ex.M.From.Domain(), err)
 	}
-	return d.recallReceipts(&ex.M, ex.Digest, &n)
+	row.Receipts, row.Voids, err = d.recallReceipts(&ex, &n)
+	return err
+}
+
+// verifyEarly checks a notice whose exchange is not here: by its origin, from
+// the neighbour through which the exchange would come.
+func (d *Domain) verifyEarly(f *federation, peer exchange.Domain, s crypto.Signed, n *exchange.Notice) error {
+	origin := n.From.Domain()
+	road := route.Road(origin, d.Domain, f.parents)
+	if len(road) < 2 || road[len(road)-2] != peer || !ascending(n.Deliveries, exchange.MaxRecipients) || n.Exchange.IsZero() {
+		return corrupt("a notice of %s about an exchange that is not known here and would not come this way", origin)
+	}
+	if _, err := f.book.Verify(origin, exchange.ContextNotice, s, n.At); err != nil {
+		return corrupt("notice of %s: %w", origin, err)
+	}
+	return nil
 }
 
 func ascending(list []uint16, n int) bool {

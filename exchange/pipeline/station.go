@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"io"
 	"math"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
@@ -36,11 +37,15 @@ func (d *Domain) Greet(ctx context.Context, peer exchange.Domain) (delivery.Gree
 
 // Open implements delivery.Station.
 func (d *Domain) Open(ctx context.Context, peer exchange.Domain, theirs delivery.Greeting) (delivery.Session, error) {
+	s := delivery.Session{Peer: peer, Term: theirs.Term, PeerEpoch: theirs.SendEpoch}
+	if _, err := io.ReadFull(d.Random, s.ID[:]); err != nil {
+		return s, err
+	}
 	_, err := d.propose(ctx, "pipeline.open-link", func() (ledger.Command, error) {
 		return ledger.Command{Open: &ledger.OpenLink{Peer: peer, Incarnation: theirs.Incarnation, Term: theirs.Term, Epoch: theirs.SendEpoch,
-			KnownEpoch: theirs.ReceiveEpoch, Directory: theirs.Directory, Units: theirs.Units, Policy: theirs.Policy, ReceiveNext: theirs.ReceiveNext}}, nil
+			KnownEpoch: theirs.ReceiveEpoch, Directory: theirs.Directory, Units: theirs.Units, Policy: theirs.Policy, ReceiveNext: theirs.ReceiveNext, Session: s.ID}}, nil
 	})
-	return delivery.Session{Peer: peer, Term: theirs.Term, PeerEpoch: theirs.SendEpoch}, err
+	return s, err
 }
 
 // Acknowledged implements delivery.Station.
@@ -58,7 +63,15 @@ func (d *Domain) Changed() <-chan struct{} { return d.Log.Changed() }
 func (d *Domain) Next(peer exchange.Domain, class exchange.Class, above uint64, most, maxBytes int) (rows []delivery.Row, err error) {
 	size := 0
 	viewErr := d.Log.View(func(r ledger.Reader) error {
+		link, _, err := ledger.LinkOf(r, peer)
+		if err != nil {
+			return err
+		}
+		last := link.MaySend(class) // what is above may still be withdrawn
 		return ledger.QueueRows(r, peer, class, above, func(sequence uint64, q ledger.QueueRow) bool {
+			if sequence > last {
+				return false
+			}
 			var raw []byte
 			if raw, err = message(r, &q); err != nil {
 				return false

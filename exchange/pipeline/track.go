@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/crypto/seal"
@@ -83,6 +84,7 @@ func (d *Domain) tracking(f *federation, ex *ledger.Stored) (exchange.Tracking, 
 			if view.Receipts, err = d.receiptViews(&ex.M, receipts, i); err != nil {
 				return err
 			}
+			doubt(&view, &del, ex.M.To[i].Unit.Domain())
 			t.Deliveries = append(t.Deliveries, view)
 			t.Final = t.Final && del.State.Final()
 		}
@@ -100,7 +102,8 @@ func (d *Domain) deliveryView(f *federation, ex *ledger.Stored, i uint16, del le
 	switch {
 	case del.State.Final():
 	case del.Recall:
-		v.Waiting = []string{"撤回已发出，待对方答复 / recall sent, waiting for the answer"}
+		v.InDoubt = true
+		v.Waiting = []string{"已提出撤回，待对方答复 / withdrawal asked, answer pending"}
 	case del.State == exchange.Arrived:
 		v.Waiting = []string{"待 " + string(to.Unit) + " 签收 / waiting for " + string(to.Unit) + " to sign"}
 	default:
@@ -109,6 +112,20 @@ func (d *Domain) deliveryView(f *federation, ex *ledger.Stored, i uint16, del le
 		}
 	}
 	return v
+}
+
+// doubt marks what was given up and may have been sent: somebody further on may
+// still say how it ended.
+func doubt(v *exchange.DeliveryView, del *ledger.Delivery, recipient exchange.Domain) {
+	if del.State != exchange.Bounced || del.Where == recipient {
+		return
+	}
+	for _, r := range v.Receipts {
+		if r.Domain == del.Where && r.State == v.State && slices.Contains(r.Reasons, ledger.ReasonInDoubt) {
+			v.InDoubt = true
+			v.Waiting = []string{"可能已经送出，以对方答复为准 / it may have been sent; an answer from further on supersedes"}
+		}
+	}
 }
 
 func (d *Domain) receiptViews(m *exchange.Manifest, receipts []crypto.Signed, i uint16) ([]exchange.ReceiptView, error) {

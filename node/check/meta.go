@@ -63,8 +63,8 @@ func (c *checker) totals() {
 		c.unreadable(ledger.TableMeta, []byte("counts"))
 		return
 	}
-	if n := c.report.Counts; counts.Exchanges != n.Exchanges || counts.Held != n.Held {
-		c.errorf(CountsWrong, "meta counts", fmt.Sprintf("%d exchanges and %d held messages are counted; there are %d and %d",
-			counts.Exchanges, counts.Held, n.Exchanges, n.Held))
+	if n := c.report.Counts; counts.Exchanges != n.Exchanges || counts.Held != n.Held || counts.Tombs != n.Tombs {
+		c.errorf(CountsWrong, "meta counts", fmt.Sprintf("%d exchanges, %d held messages and %d tombstones are counted; there are %d, %d and %d",
+			counts.Exchanges, counts.Held, counts.Tombs, n.Exchanges, n.Held, n.Tombs))
 	}
 }

@@ -108,6 +108,8 @@ func (c *checker) small() {
 			c.report.Counts.Leases++
 		}
 	})
+	rows(c, ledger.TableTomb, nil, idSize, func([]byte, ledger.Tomb) { c.report.Counts.Tombs++ })
+	rows(c, ledger.TableStumble, nil, 2, func([]byte, ledger.StumbleRow) {})
 	rows(c, ledger.TableHeld, nil, 6, func(k []byte, h ledger.HeldRow) {
 		c.report.Counts.Held++
 		if owner, _ := split(k); string(owner) != string(h.Peer) {

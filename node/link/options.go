@@ -22,6 +22,7 @@ const (
 	maxFrame       = maxChunk + 64<<10 // what gRPC may hand over
 	batchRows      = 256               // rows of one Station.Receive
 	batchBytes     = maxMessage        // bytes of one Station.Receive: they share one ledger entry
+	closedLimit    = 3 * time.Second   // for telling the station that a session ended
 	readRows       = 64                // rows of one Station.Next
 	readBytes      = 256 << 10         // bytes of one Station.Next
 	ackEvery       = 50 * time.Millisecond

@@ -63,7 +63,27 @@ func (s *session) run() *closure {
 		s.state.failed(c)
 	}
 	s.log.Info("link: session ended", "code", c.code, "by_peer", c.remote, "cause", c.cause)
+	s.tellClosed(c)
 	return c
+}
+
+// tellClosed lets the station know that nothing more goes out. A replica that
+// no longer leads leaves it to the next leader, and a session that took over
+// has said it.
+func (s *session) tellClosed(c *closure) {
+	station, ok := s.station.(delivery.Closer)
+	if !ok || c.code == codeNotLeader || c.code == codeShutdown || c.code == codeReplaced {
+		return
+	}
+	s.spawn(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), closedLimit)
+		defer cancel()
+		return station.Closed(ctx, s.session)
+	}, func(err error) {
+		if err != nil {
+			s.log.Debug("link: the end of a session was not recorded", "cause", err)
+		}
+	})
 }
 
 // read dispatches what arrives. It never waits for anything but the stream, so

@@ -19,7 +19,7 @@ func encodeSummary(s exchange.Summary) *pb.ExchangeSummary {
 	return &pb.ExchangeSummary{
 		Id: encodeID(s.ID), Kind: s.Kind, From: string(s.From), FromName: s.FromName, To: texts[string](s.To),
 		Type: s.Type, Number: s.Number, Title: s.Title, Urgency: s.Urgency, State: s.State, At: int64(s.At),
-		Files: small(s.Files), Urged: small(s.Urged),
+		Files: small(s.Files), Urged: small(s.Urged), Delayed: s.Delayed,
 	}
 }
 
@@ -28,7 +28,7 @@ func (d *decoder) summary(p *pb.ExchangeSummary) exchange.Summary {
 		ID: d.id(p.GetId()), Kind: p.GetKind(), From: exchange.Unit(p.GetFrom()), FromName: p.GetFromName(),
 		To: texts[exchange.Unit](p.GetTo()), Type: p.GetType(), Number: p.GetNumber(), Title: p.GetTitle(),
 		Urgency: p.GetUrgency(), State: p.GetState(), At: exchange.Time(p.GetAt()),
-		Files: int(p.GetFiles()), Urged: int(p.GetUrged()),
+		Files: int(p.GetFiles()), Urged: int(p.GetUrged()), Delayed: p.GetDelayed(),
 	}
 }
 

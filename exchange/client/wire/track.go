@@ -33,6 +33,7 @@ func encodeDelivery(v exchange.DeliveryView) *pb.Delivery {
 	return &pb.Delivery{
 		To: string(v.To), ToName: v.ToName, Role: v.Role, State: v.State, StateZh: v.StateZh,
 		At: int64(v.At), Receipts: each(v.Receipts, encodeReceipt), Where: string(v.Where), Waiting: v.Waiting,
+		InDoubt: v.InDoubt, Delayed: v.Delayed,
 	}
 }
 
@@ -40,7 +41,7 @@ func (d *decoder) delivery(p *pb.Delivery) exchange.DeliveryView {
 	return exchange.DeliveryView{
 		To: exchange.Unit(p.GetTo()), ToName: p.GetToName(), Role: p.GetRole(), State: p.GetState(), StateZh: p.GetStateZh(),
 		At: exchange.Time(p.GetAt()), Receipts: each(p.GetReceipts(), d.receipt), Where: exchange.Domain(p.GetWhere()),
-		Waiting: p.GetWaiting(),
+		Waiting: p.GetWaiting(), InDoubt: p.GetInDoubt(), Delayed: p.GetDelayed(),
 	}
 }
 

@@ -142,6 +142,6 @@ func (k *kit) state(infos map[exchange.Domain]exchange.DomainInfo) (err error) {
 
 // founding is the first command of a domain's log.
 func (k *kit) founding(info exchange.DomainInfo, epoch [16]byte) ledger.Command {
-	return ledger.Command{Time: begin, Bootstrap: &ledger.Bootstrap{Level: 1, Directory: k.directory, Units: k.units, Policy: []crypto.Signed{k.policy},
+	return ledger.Command{Time: begin, Bootstrap: &ledger.Bootstrap{Level: ledger.FeatureLevel, Directory: k.directory, Units: k.units, Policy: []crypto.Signed{k.policy},
 		Self: ledger.Self{Domain: info.Domain, Parent: info.Parent, Epoch: epoch, Incarnation: 1}}}
 }

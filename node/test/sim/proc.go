@@ -129,6 +129,7 @@ func (p *proc) lead() {
 	p.leading = true
 	p.reign++
 	p.domain.Lead()
+	p.closeLinks()
 	reign := p.reign
 	still := func() bool { return p.leading && p.reign == reign && p.gone() == nil }
 	for _, l := range p.w.links {

@@ -202,6 +202,7 @@ func (e *end) close(why string) {
 	if e.waits != nil {
 		e.w.wake(e.waits, e.w.between(0, 50*time.Millisecond))
 	}
+	e.tellClosed()
 	if e.other != nil {
 		e.other.closeLater("the other end is gone")
 	}

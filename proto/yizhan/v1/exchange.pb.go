@@ -901,7 +901,8 @@ type ExchangeSummary struct {
 	At            int64                  `protobuf:"varint,10,opt,name=at,proto3" json:"at,omitempty"`
 	Files         uint32                 `protobuf:"varint,11,opt,name=files,proto3" json:"files,omitempty"`
 	FromName      string                 `protobuf:"bytes,12,opt,name=from_name,json=fromName,proto3" json:"from_name,omitempty"`
-	Urged         uint32                 `protobuf:"varint,13,opt,name=urged,proto3" json:"urged,omitempty"` // how often the sender urged
+	Urged         uint32                 `protobuf:"varint,13,opt,name=urged,proto3" json:"urged,omitempty"`     // how often the sender urged
+	Delayed       bool                   `protobuf:"varint,14,opt,name=delayed,proto3" json:"delayed,omitempty"` // in the outbox: nobody further on has taken it for longer than usual
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1025,6 +1026,13 @@ func (x *ExchangeSummary) GetUrged() uint32 {
 		return x.Urged
 	}
 	return 0
+}
+
+func (x *ExchangeSummary) GetDelayed() bool {
+	if x != nil {
+		return x.Delayed
+	}
+	return false
 }
 
 type ShowRequest struct {
@@ -1212,8 +1220,10 @@ type Delivery struct {
 	StateZh       string                 `protobuf:"bytes,5,opt,name=state_zh,json=stateZh,proto3" json:"state_zh,omitempty"`
 	At            int64                  `protobuf:"varint,6,opt,name=at,proto3" json:"at,omitempty"`
 	Receipts      []*Receipt             `protobuf:"bytes,7,rep,name=receipts,proto3" json:"receipts,omitempty"`
-	Where         string                 `protobuf:"bytes,8,opt,name=where,proto3" json:"where,omitempty"`     // the domain that keeps it now
-	Waiting       []string               `protobuf:"bytes,9,rep,name=waiting,proto3" json:"waiting,omitempty"` // what it waits for, in words
+	Where         string                 `protobuf:"bytes,8,opt,name=where,proto3" json:"where,omitempty"`                      // the domain that keeps it now
+	Waiting       []string               `protobuf:"bytes,9,rep,name=waiting,proto3" json:"waiting,omitempty"`                  // what it waits for, in words
+	InDoubt       bool                   `protobuf:"varint,10,opt,name=in_doubt,json=inDoubt,proto3" json:"in_doubt,omitempty"` // it was withdrawn or given up, and may have been sent; the answer supersedes
+	Delayed       bool                   `protobuf:"varint,11,opt,name=delayed,proto3" json:"delayed,omitempty"`                // nobody further on has taken it for longer than usual
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1309,6 +1319,20 @@ func (x *Delivery) GetWaiting() []string {
 		return x.Waiting
 	}
 	return nil
+}
+
+func (x *Delivery) GetInDoubt() bool {
+	if x != nil {
+		return x.InDoubt
+	}
+	return false
+}
+
+func (x *Delivery) GetDelayed() bool {
+	if x != nil {
+		return x.Delayed
+	}
+	return false
 }
 
 type TrackRequest struct {
@@ -2162,7 +2186,7 @@ const file_yizhan_v1_exchange_proto_rawDesc = "" +
 	"\x04kind\x18\x04 \x01(\tR\x04kind\"T\n" +
 	"\fListResponse\x120\n" +
 	"\x05items\x18\x01 \x03(\v2\x1a.yizhan.v1.ExchangeSummaryR\x05items\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\tR\x04next\"\xa4\x02\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"\xbe\x02\n" +
 	"\x0fExchangeSummary\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -2177,7 +2201,8 @@ const file_yizhan_v1_exchange_proto_rawDesc = "" +
 	" \x01(\x03R\x02at\x12\x14\n" +
 	"\x05files\x18\v \x01(\rR\x05files\x12\x1b\n" +
 	"\tfrom_name\x18\f \x01(\tR\bfromName\x12\x14\n" +
-	"\x05urged\x18\r \x01(\rR\x05urged\"\x1d\n" +
+	"\x05urged\x18\r \x01(\rR\x05urged\x12\x18\n" +
+	"\adelayed\x18\x0e \x01(\bR\adelayed\"\x1d\n" +
 	"\vShowRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x85\x03\n" +
 	"\fShowResponse\x124\n" +
@@ -2197,7 +2222,7 @@ const file_yizhan_v1_exchange_proto_rawDesc = "" +
 	"\x05files\x18\v \x03(\v2\x15.yizhan.v1.FileHeaderR\x05files\x123\n" +
 	"\n" +
 	"deliveries\x18\f \x03(\v2\x13.yizhan.v1.DeliveryR\n" +
-	"deliveries\"\xe8\x01\n" +
+	"deliveries\"\x9d\x02\n" +
 	"\bDelivery\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\tR\x02to\x12\x17\n" +
 	"\ato_name\x18\x02 \x01(\tR\x06toName\x12\x12\n" +
@@ -2207,7 +2232,10 @@ const file_yizhan_v1_exchange_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\x03R\x02at\x12.\n" +
 	"\breceipts\x18\a \x03(\v2\x12.yizhan.v1.ReceiptR\breceipts\x12\x14\n" +
 	"\x05where\x18\b \x01(\tR\x05where\x12\x18\n" +
-	"\awaiting\x18\t \x03(\tR\awaiting\"\x1e\n" +
+	"\awaiting\x18\t \x03(\tR\awaiting\x12\x19\n" +
+	"\bin_doubt\x18\n" +
+	" \x01(\bR\ainDoubt\x12\x18\n" +
+	"\adelayed\x18\v \x01(\bR\adelayed\"\x1e\n" +
 	"\fTrackRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\xad\x01\n" +
 	"\rTrackResponse\x12\x0e\n" +
