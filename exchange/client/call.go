@@ -39,6 +39,9 @@ func (c *Client) run(ctx context.Context, r request) error {
 	unknown := false
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		err := c.round(ctx, r, &unknown)
+		if err != nil && unknown && !settles(err.Code) && !c.worthAnotherTry(r, err) {
+			return r.verdict(ctx, err, unknown)
+		}
 		if err == nil || !c.worthAnotherTry(r, err) {
 			return orNil(err)
 		}
@@ -51,6 +54,13 @@ func (c *Client) run(ctx context.Context, r request) error {
 			return r.verdict(ctx, err, unknown)
 		}
 	}
+}
+
+// settles tells whether an answer says what became of an earlier try whose
+// answer was lost. A refusal for want of room, of a person or of a leader says
+// only that this try did nothing.
+func settles(c exchange.Code) bool {
+	return c == exchange.Conflict || c == exchange.Invalid || c == exchange.NotFound
 }
 
 func orNil(e *exchange.Error) error {
@@ -80,6 +90,9 @@ func (c *Client) round(ctx context.Context, r request, unknown *bool) *exchange.
 		}
 		last = explain(r.op, r.method, err)
 		*unknown = *unknown || last.Code == exchange.Unknown
+		if last.Code == exchange.Unknown || last.Code == exchange.Unavailable { // it may hang until the caller gives up: the next call asks another first
+			c.preferred.CompareAndSwap(int32(n), int32((n+1)%len(c.endpoints)))
+		}
 		if last.RetryAfter > 0 { // the others have the same storm; one of them is asked next time
 			c.preferred.Store(int32((n + 1) % len(c.endpoints)))
 			return last

@@ -345,6 +345,49 @@ func TestAnUnknownOutcomeIsSaidToBeUnknown(t *testing.T) {
 	}
 }
 
+// Found by asking what a refusal says after an answer was lost: the caller was
+// told that nothing was done.
+func TestARefusalDoesNotSayWhatBecameOfALostAnswer(t *testing.T) {
+	desk := fullDesk()
+	desk.After = func(exchange.Submission) error {
+		return exchange.Errorf(exchange.Unknown, "raft.apply", "leadership was lost")
+	}
+	calls := 0
+	desk.Fail = func(string) error {
+		if calls++; calls == 1 {
+			return nil
+		}
+		return exchange.Errorf(exchange.Exhausted, "raft.propose", "the queue is full")
+	}
+	c := dial(t, apitest.Start(t, desk, nil), nil)
+	_, err := c.Submit(context.Background(), exchange.Submission{Key: "k"}, nil)
+	if exchange.CodeOf(err) != exchange.Unknown || len(desk.Kept()) != 1 || calls != 2 {
+		t.Errorf("got %v; kept %d after %d calls", err, len(desk.Kept()), calls)
+	}
+}
+
+func TestAnEndpointThatHangsIsNotAskedFirstAgain(t *testing.T) {
+	hangs := fullDesk()
+	end := make(chan struct{})
+	hangs.Fail = func(string) error { <-end; return nil }
+	first, second := apitest.Start(t, hangs, nil), apitest.Start(t, fullDesk(), nil)
+	t.Cleanup(func() { close(end) }) // before the servers stop
+	ca := bytes.Join([][]byte{read(t, first.CAFile), read(t, second.CAFile)}, nil)
+	token := first.Token("li.ming", exchange.Duties()...)
+	second.Accept(token, exchange.Caller{Unit: "wjw@320582", Person: "li.ming", Duties: exchange.Duties()})
+	c := dial(t, first, func(c *client.Config) { c.CA, c.Token, c.Endpoints = ca, token, []string{first.Addr, second.Addr} })
+	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := c.Submit(short, exchange.Submission{Key: "k"}, nil); exchange.CodeOf(err) != exchange.Unknown {
+		t.Fatalf("got %v", err)
+	}
+	long, enough := context.WithTimeout(context.Background(), time.Minute)
+	defer enough()
+	if _, err := c.Submit(long, exchange.Submission{Key: "k"}, nil); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestWhereNobodyListensNothingWasDone(t *testing.T) {
 	s := apitest.Start(t, fullDesk(), nil)
 	c := dial(t, s, func(c *client.Config) { c.Endpoints = []string{unused(t)} })
