@@ -246,3 +246,37 @@ func (s *Store) list(dir string) ([]string, error) {
 	}
 	return names, nil
 }
+
+// CopyDomainKeys copies the domain's own keys, current and retired, with all
+// their certificates, into the key store of another replica of the same domain:
+// every replica signs for its domain, and opens what was ever sealed for it. Keys
+// of replicas are nobody else's and stay here.
+func (s *Store) CopyDomainKeys(to *Store) error {
+	if to.domain != s.domain {
+		return fmt.Errorf("%w: the keys of %s do not belong into the %s", ErrWrongDomain, s.domain, to)
+	}
+	certs, err := s.Certificates()
+	if err != nil {
+		return err
+	}
+	for _, c := range certs {
+		if c.Role != RoleDomain {
+			continue
+		}
+		s.mu.RLock()
+		k, ok := s.keys[c.KeyID]
+		s.mu.RUnlock()
+		if !ok {
+			return fmt.Errorf("%w: the private key of %s is not in the store", ErrNoKey, c)
+		}
+		text := pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: c.Raw})
+		if err := errors.Join(to.addKeys(Keys{Sign: k}), writeFile(to.path(certsDir, c.KeyID.String()), text, 0o600)); err != nil {
+			return err
+		}
+	}
+	keys, pair, err := s.DomainIdentity()
+	if err != nil {
+		return err
+	}
+	return to.Rotate(keys, pair)
+}

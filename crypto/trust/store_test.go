@@ -252,3 +252,41 @@ func TestDefaultCostIsThatOfTheStandard(t *testing.T) {
 		t.Errorf("lock file says:\n%s", text)
 	}
 }
+
+func TestANewReplicaGetsTheDomainsKeysAndNobodyElses(t *testing.T) {
+	p := provider(t)
+	s, ca, _ := enrolled(t, p)
+	retired, err := s.Pair()
+	check(t, err)
+	current := rotate(t, s, ca)
+	own, err := s.NewKeys()
+	check(t, err)
+	replica, err := ca.IssueReplica(county, "county-1", own.Sign.Public(), own.Encrypt.Public())
+	check(t, err)
+	check(t, s.Rotate(own, replica))
+
+	dir := filepath.Join(t.TempDir(), "keys")
+	other := PassphraseLock([]byte("another"))
+	to, err := createStore(dir, county, p, rand.Reader, other, quick)
+	check(t, err)
+	check(t, s.CopyDomainKeys(to))
+	to, err = OpenStore(dir, p, rand.Reader, other)
+	check(t, err)
+	if got, err := to.Pair(); err != nil || !bytes.Equal(got.Sign.Raw, current.Sign.Raw) {
+		t.Errorf("the current pair did not come along: %v", err)
+	}
+	if _, ok := to.Opener(retired.Encrypt.KeyID); !ok {
+		t.Error("what was sealed before the rotation can no longer be opened")
+	}
+	if _, _, err := to.ReplicaIdentity("county-1"); !errors.Is(err, ErrNoKey) {
+		t.Errorf("the new store can pass for county-1: %v", err)
+	}
+	if _, ok := to.Opener(replica.Encrypt.KeyID); ok {
+		t.Error("the new store holds a key of county-1")
+	}
+	stranger, err := createStore(filepath.Join(t.TempDir(), "keys"), "320581", p, rand.Reader, other, quick)
+	check(t, err)
+	if err := s.CopyDomainKeys(stranger); !errors.Is(err, ErrWrongDomain) {
+		t.Errorf("keys of one domain in the store of another: %v", err)
+	}
+}
