@@ -3,7 +3,6 @@ package ledger
 import (
 	"encoding/binary"
 
-	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
 
@@ -51,8 +50,6 @@ type Dismiss struct {
 	Peer   exchange.Domain `cbor:"2,keyasint"`
 	Unit   exchange.Unit   `cbor:"3,keyasint"`
 	Person exchange.Person `cbor:"4,keyasint"`
-	// Refusal answers an envelope that its origin signed and that came damaged.
-	Refusal *crypto.Signed `cbor:"5,keyasint,omitempty"`
 }
 
 // stumble counts an attempt in vain. The receiver's cursor tells whose turn it
@@ -138,18 +135,10 @@ func (t *txn) release(c *Release) Result {
 // dismiss drops a held message.
 func (t *txn) dismiss(c *Dismiss) Result {
 	held, res := t.takeHeld(c.Peer, c.Number)
-	if res.Code != "" {
-		return res
+	if res.Code == "" {
+		t.note(Event{Kind: EventDismissed, Domain: c.Peer, Digest: held.Digest, Unit: c.Unit, Person: c.Person})
 	}
-	e := Event{Kind: EventDismissed, Domain: c.Peer, Digest: held.Digest, Unit: c.Unit, Person: c.Person}
-	if c.Refusal != nil {
-		e.Kind = EventSentBack
-		if res := t.answer(c.Peer, *c.Refusal); res.Code != "" {
-			return res
-		}
-	}
-	t.note(e)
-	return Result{}
+	return res
 }
 
 func (t *txn) takeHeld(peer exchange.Domain, number uint32) (HeldRow, Result) {

@@ -56,6 +56,17 @@ type Config struct {
 	Bootstrap []Server
 	Logger    *slog.Logger // slog.Default when nil
 
+	// TookPart says that this replica was a member before. One that has no log
+	// all the same does not start: it would vote, and count, without what it
+	// promised. See ErrWiped.
+	TookPart bool
+	// TakePart, when set, is called before this replica first takes part, and
+	// must have noted that durably when it returns.
+	TakePart func() error
+	// MayLead, when set, is asked each time this replica was elected, before it
+	// serves as the leader. An error stops the group for that reason.
+	MayLead func(ctx context.Context) error
+
 	// Heartbeat is how long a follower waits to hear of its leader before it
 	// asks for an election; half of it is the leader's lease. 2 s when zero:
 	// shorter times mistake a slow disk for a dead leader.

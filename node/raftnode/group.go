@@ -136,6 +136,9 @@ func (g *Group) prepare(conf *raft.Config, log raft.LogStore, t raft.Transport) 
 	if err != nil {
 		return err
 	}
+	if err := g.mustTakePart(exists); err != nil {
+		return err
+	}
 	applied := g.store.AppliedIndex()
 	if !exists && applied > 0 {
 		return fmt.Errorf("the ledger is at index %d but there is no Raft log in %s: remove this replica from the domain and join it again with empty directories", applied, g.config.Dir)
@@ -154,6 +157,25 @@ func (g *Group) prepare(conf *raft.Config, log raft.LogStore, t raft.Transport) 
 		return nil
 	}
 	return raft.BootstrapCluster(conf, log, g.disk, g.snapshots, t, voters(g.config.Bootstrap))
+}
+
+// ErrWiped reports a replica that took part in its domain and has lost its log.
+var ErrWiped = errors.New("this replica took part in its domain before, and its log is gone")
+
+// mustTakePart refuses a replica whose log is gone, and notes that one takes
+// part before it does.
+func (g *Group) mustTakePart(exists bool) error {
+	switch {
+	case !exists && g.config.TookPart:
+		return fmt.Errorf("%w from %s: under its old name it would forget what it promised. Remove it (yizhan cluster remove %s), and join a new replica under a fresh name (yizhan cluster prepare)",
+			ErrWiped, g.config.Dir, g.config.Replica)
+	case g.config.TakePart == nil || !exists && len(g.config.Bootstrap) == 0:
+		return nil
+	}
+	if err := g.config.TakePart(); err != nil {
+		return fmt.Errorf("noting that this replica takes part: %w", err)
+	}
+	return nil
 }
 
 func voters(servers []Server) raft.Configuration {

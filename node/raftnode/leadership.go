@@ -166,11 +166,23 @@ func (g *Group) takeOver(ctx context.Context) {
 			}
 			continue
 		}
-		if a := f.Response().(answer); a.err == nil && !g.skipped(f.Index(), a) {
+		if a := f.Response().(answer); a.err == nil && !g.skipped(f.Index(), a) && g.mayLead(ctx) {
 			g.leadership.publish(ctx, Leadership{Leader: true, Term: a.term})
 		}
 		return
 	}
+}
+
+// mayLead asks the owner of the group. A group whose time is over stops.
+func (g *Group) mayLead(ctx context.Context) bool {
+	if g.config.MayLead == nil {
+		return true
+	}
+	err := g.config.MayLead(ctx)
+	if err != nil && ctx.Err() == nil {
+		g.fail(err)
+	}
+	return err == nil
 }
 
 // IsLeader reports whether this replica leads and has caught up. It may have

@@ -43,12 +43,18 @@ type Status struct {
 // Status returns a consistent enough picture; figures move while it is taken.
 // It starts new maxima of the latencies.
 func (g *Group) Status() Status {
+	s := g.Brief()
+	s.LogWrite, s.StateWrite = g.disk.latency(), g.store.Timing()
+	return s
+}
+
+// Brief is Status without the latencies, and so without an effect on them.
+func (g *Group) Brief() Status {
 	s := Status{
 		Domain: g.config.Domain, Replica: g.config.Replica,
 		State: strings.ToLower(g.raft.State().String()), Ready: g.IsLeader(), Term: g.Term(),
 		LastContact: g.lastContact(), LastLog: g.raft.LastIndex(), Commit: g.raft.CommitIndex(),
 		Snapshot: g.snapshots.latest().Index, Queued: len(g.queue), QueuedBytes: g.queuedBytes.Load(),
-		LogWrite: g.disk.latency(), StateWrite: g.store.Timing(),
 	}
 	s.Leader, s.LeaderAddress = g.Leader()
 	if head, err := g.store.Head(); err == nil {
@@ -60,7 +66,7 @@ func (g *Group) Status() Status {
 	if err := g.StoppedErr(); err != nil {
 		s.State, s.Stopped = "stopped", err.Error()
 	}
-	s.Members = g.members()
+	s.Members = g.Membership()
 	return s
 }
 
@@ -75,10 +81,17 @@ func (g *Group) lastContact() time.Duration {
 	}
 }
 
-func (g *Group) members() []Member {
-	var out []Member
+// Membership returns the newest membership that this replica knows, which may
+// not be committed yet; nothing before it has any. The ledger holds the newest
+// that is committed, with its log index.
+func (g *Group) Membership() (members []Member) {
 	for _, s := range g.raft.GetConfiguration().Configuration().Servers {
-		out = append(out, Member{exchange.Replica(s.ID), string(s.Address), s.Suffrage == raft.Voter})
+		members = append(members, Member{exchange.Replica(s.ID), string(s.Address), s.Suffrage == raft.Voter})
 	}
-	return out
+	return members
 }
+
+// Stop ends this replica's part in the group for a reason that StoppedErr then
+// tells: it was removed, or its domain lives on without it. What it has stays
+// readable.
+func (g *Group) Stop(why error) { g.fail(why) }
