@@ -270,6 +270,7 @@ type DomainStatus struct {
 	LedgerTime     Time           `json:"ledger_time"`
 	Exchanges      uint64         `json:"exchanges"`
 	StoppedBecause string         `json:"stopped_because,omitempty"`
+	Health         Health         `json:"health"`
 }
 
 // MemberStatus is one replica of a domain.
@@ -278,6 +279,19 @@ type MemberStatus struct {
 	Address string  `json:"address"`
 	Voter   bool    `json:"voter"`
 	Leader  bool    `json:"leader"`
+	// What follows it says of itself, and is empty when it did not answer.
+	Reached   bool   `json:"reached"`
+	Role      string `json:"role,omitempty"`
+	ContactMs int64  `json:"contact_ms"` // since it heard of its leader; -1 never
+	Applied   uint64 `json:"applied_index"`
+	Commit    uint64 `json:"commit_index"`
+	Missing   uint64 `json:"missing_chunks"`
+	Unchecked uint64 `json:"unchecked_events"`
+	Supports  uint32 `json:"supports"` // feature level
+	SkewMs    int64  `json:"skew_ms"`
+	Stopped   string `json:"stopped_because,omitempty"`
+	WaitsFor  string `json:"waits_for,omitempty"`
+	Version   string `json:"version,omitempty"`
 }
 
 // LinkStatus is one link of a domain.

@@ -42,11 +42,20 @@ type hosted struct {
 	dialer  *link.Dialer
 	leading atomic.Bool // leads, is founded, and has forgotten what it cached
 	newborn atomic.Bool // its state begins a new life, which the ledger does not know yet
+	router  *replica.Router
+	catch   *catchUp
+
+	// running is group, for whoever may ask while it starts.
+	running  atomic.Pointer[raftnode.Group]
+	left     atomic.Pointer[error]                       // why its part in the domain has ended; nil while it has not
+	tookPart atomic.Bool                                 // the key store remembers that this replica is a member
+	waits    atomic.Pointer[map[exchange.Replica]string] // while leading: what each non-voter waits for
 }
 
 // open opens what is on disk: keys, ledger, content.
 func (n *Node) open(c *config.Domain) (h *hosted, err error) {
 	h = &hosted{config: c, node: n}
+	h.catch = newCatchUp(h)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close(context.Background()))
@@ -61,6 +70,9 @@ func (n *Node) open(c *config.Domain) (h *hosted, err error) {
 	}
 	if h.vault.Domain() != string(c.Domain) {
 		return h, fmt.Errorf("the key store %s is of domain %s; name that of %s in keys", c.Keys, h.vault.Domain(), c.Domain)
+	}
+	if err = errors.Join(h.loadTookPart(), h.loadLeft()); err != nil {
+		return h, err
 	}
 	if h.anchor, err = trust.LoadAnchor(c.Anchor); err != nil {
 		return h, err
@@ -115,25 +127,29 @@ func (h *hosted) start() (err error) {
 	n, c := h.node, h.config
 	log := n.log.With("domain", string(c.Domain))
 	conf := raftnode.Config{Domain: c.Domain, Replica: c.Replica, Dir: n.dir(c, "log"), Address: c.Address(), Stream: h.stream(),
-		Store: h.store, Applier: &ledger.Machine{Sum: n.provider.Sum}, Logger: n.log, Heartbeat: c.Heartbeat.Std()}
+		Store: h.store, Applier: &ledger.Machine{Sum: n.provider.Sum}, Logger: n.log, Heartbeat: c.Heartbeat.Std(),
+		TookPart: h.tookPart.Load(), TakePart: h.noteTookPart, MayLead: h.mayLead}
 	if c.Founds() {
 		for _, m := range c.Replicas {
 			conf.Bootstrap = append(conf.Bootstrap, raftnode.Server{Replica: m.Name, Address: m.Address})
 		}
 	}
+	h.peers = replica.NewPeers(c.Domain, h.dialReplica)
 	if h.group, err = raftnode.Start(conf); err != nil {
 		return err
 	}
-	h.peers = replica.NewPeers(c.Domain, h.dialReplica)
+	h.running.Store(h.group)
+	h.router = &replica.Router{Self: c.Replica, Group: newbornGroup{h.group, h}, Client: h.peers.Client}
 	h.content = &content.Replicated{Self: c.Replica, Local: h.local, Hash: n.provider.Sum, Peers: h.others, Configuration: h.configuration, Logger: log}
 	n.replicas.Host(c.Domain, c.Replica, newbornGroup{h.group, h}, h.local)
+	n.replicas.Keep(c.Domain, keeper{h})
 	engine, err := policy.NewEngine(policy.Options{})
 	if err != nil {
 		return err
 	}
 	h.domain = pipeline.New(pipeline.Options{
 		Domain: c.Domain, Replica: c.Replica, Content: chunks{h.content},
-		Log:   &ledgerLog{router: &replica.Router{Self: c.Replica, Group: newbornGroup{h.group, h}, Client: h.peers.Client}, group: h.group, store: h.store},
+		Log:   &ledgerLog{router: h.router, group: h.group, store: h.store},
 		Vault: h.vault, Provider: n.provider, Anchor: h.anchor, Engine: engine, Clock: n.options.Clock, Random: n.options.Random,
 		Limits: form.Limits{Recipients: c.Limits.Recipients, Files: c.Limits.Files, Content: int64(c.Limits.Content)},
 		Expiry: c.Limits.Expiry.Std(), Version: n.options.Version, Logger: log,
@@ -171,12 +187,9 @@ func (h *hosted) others() []content.Peer {
 // address returns where a replica's peer listener is: as the log has it, or as
 // configured before there is one.
 func (h *hosted) address(r exchange.Replica) (string, bool) {
-	if h.group != nil {
-		for _, m := range h.group.Status().Members {
-			if m.Replica == r {
-				return m.Address, true
-			}
-		}
+	members := h.members()
+	if m, ok := exchange.MemberOf(members, r); ok {
+		return m.Address, true
 	}
 	for _, m := range h.config.Replicas {
 		if m.Name == r {
@@ -190,13 +203,15 @@ func (h *hosted) address(r exchange.Replica) (string, bool) {
 // domain's own pair on a link, the replica's elsewhere.
 func (h *hosted) identity(protocol string) (channel.Identity, error) {
 	keys, pair, err := h.vault.ReplicaIdentity(string(h.config.Replica))
+	incarnation := h.peerIncarnation
 	if protocol == channel.ProtocolLink {
 		keys, pair, err = h.vault.DomainIdentity()
+		incarnation = h.incarnation
 	}
 	if err != nil {
 		return channel.Identity{}, err
 	}
-	return channel.NewIdentity(keys, pair, h.incarnation()), nil
+	return channel.NewIdentity(keys, pair, incarnation()), nil
 }
 
 func (h *hosted) incarnation() uint64 {
@@ -228,7 +243,7 @@ func (h *hosted) close(ctx context.Context) error {
 // handOver lets another replica lead before this one goes, so that the domain
 // does not have to notice its silence first.
 func (h *hosted) handOver(ctx context.Context) {
-	if !h.group.IsLeader() || len(h.config.Replicas) < 2 {
+	if members := h.members(); !h.group.IsLeader() || len(members) < 2 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)

@@ -57,6 +57,7 @@ type Node struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 	failed chan error
+	up     chan struct{} // closed when everything is
 	close  sync.Once
 	closed error
 }
@@ -66,7 +67,7 @@ type Node struct {
 // running.
 func Start(c *config.Node, o Options) (*Node, error) {
 	o = o.withDefaults(c.Data)
-	n := &Node{config: c, options: o, log: o.Logger.With("node", c.Name), hosted: map[exchange.Domain]*hosted{}, failed: make(chan error, 1)}
+	n := &Node{config: c, options: o, log: o.Logger.With("node", c.Name), hosted: map[exchange.Domain]*hosted{}, failed: make(chan error, 1), up: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("node %s: %w", c.Name, err), n.Close(context.Background()))
@@ -98,6 +99,7 @@ func (n *Node) start() error {
 			return err
 		}
 	}
+	close(n.up)
 	n.log.Info("node is up", "domains", n.order, "api", n.config.Listen.API)
 	return nil
 }

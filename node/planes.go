@@ -68,12 +68,16 @@ func (n *Node) transport(c config.Channel) (channel.Transport, error) {
 }
 
 // authorize asks the directory about neighbours. Replicas of one domain are
-// told apart from others by their certificates alone.
+// told apart from others by their certificates alone; one of a life that is over
+// may still ask how things are, so that it learns, and has no say in the log.
 func (n *Node) authorize(local channel.Identity, peer channel.Peer) error {
+	h := n.hosted[exchange.Domain(local.Domain)]
+	if h != nil && peer.Protocol == channel.ProtocolRaft {
+		return h.admitRaft(peer)
+	}
 	if peer.Protocol != channel.ProtocolLink {
 		return nil
 	}
-	h := n.hosted[exchange.Domain(local.Domain)]
 	if h == nil || h.domain == nil {
 		return errors.New("the domain is not up yet")
 	}
@@ -141,6 +145,11 @@ func (h *hosted) dialReplica(d exchange.Domain, r exchange.Replica) (*grpc.Clien
 	if !ok {
 		return nil, fmt.Errorf("the address of replica %s is not known", r)
 	}
+	return h.dialAddress(d, address)
+}
+
+// dialAddress connects to a replica of the domain wherever it is.
+func (h *hosted) dialAddress(d exchange.Domain, address string) (*grpc.ClientConn, error) {
 	creds := channel.RotatingCredentials(h.node.peers, func() (channel.Identity, error) { return h.identity(channel.ProtocolReplica) }, string(d), channel.ProtocolReplica)
 	return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReplicaMessage)), grpc.WithConnectParams(replicaReconnect),
@@ -214,7 +223,7 @@ func (n *Node) listenAPI() error {
 		return err
 	}
 	n.api, err = api.New(api.Config{
-		Backend: n.backend, Operator: n, Authenticator: bearer, Log: n.log, Version: n.options.Version, Node: n.config.Name,
+		Backend: n.backend, Operator: n, Membership: n, Authenticator: bearer, Log: n.log, Version: n.options.Version, Node: n.config.Name,
 		Credentials: credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}),
 	})
 	if err != nil {
@@ -231,7 +240,7 @@ func (n *Node) listenAPI() error {
 
 func (n *Node) backend(d exchange.Domain) (exchange.Service, bool) {
 	h := n.hosted[d]
-	if h == nil {
+	if h == nil || h.gone() != nil {
 		return nil, false
 	}
 	return h.domain, true
@@ -242,6 +251,12 @@ func (n *Node) Lookup(ctx context.Context, d exchange.Domain, token crypto.Diges
 	h := n.hosted[d]
 	if h == nil {
 		return exchange.Caller{}, false, nil
+	}
+	if err := h.gone(); err != nil {
+		return exchange.Caller{}, false, err
+	}
+	if h.incarnation() == 0 {
+		return exchange.Caller{}, false, exchange.Errorf(exchange.Unavailable, "node.api", "this replica of %s has no ledger yet; ask another", d)
 	}
 	return h.domain.Caller(ctx, token)
 }

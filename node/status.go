@@ -2,34 +2,35 @@ package node
 
 import (
 	"context"
+	"errors"
+	"sync"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/member"
 )
 
 var _ exchange.Operator = (*Node)(nil)
 
 // ClusterStatus implements exchange.Operator: every domain hosted here, as
 // this replica sees it.
-func (n *Node) ClusterStatus(context.Context) ([]exchange.DomainStatus, error) {
-	out := make([]exchange.DomainStatus, 0, len(n.order))
-	for _, d := range n.order {
-		s, err := n.hosted[d].status()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, s)
+func (n *Node) ClusterStatus(ctx context.Context) ([]exchange.DomainStatus, error) {
+	out := make([]exchange.DomainStatus, len(n.order))
+	errs := make([]error, len(n.order))
+	var wg sync.WaitGroup
+	for i, d := range n.order {
+		wg.Go(func() { out[i], errs[i] = n.hosted[d].status(ctx) })
 	}
-	return out, nil
+	wg.Wait()
+	return out, errors.Join(errs...)
 }
 
-func (h *hosted) status() (exchange.DomainStatus, error) {
+func (h *hosted) status(ctx context.Context) (exchange.DomainStatus, error) {
 	g := h.group.Status()
 	s := exchange.DomainStatus{Domain: h.config.Domain, Replica: h.config.Replica, Role: g.State, Leader: g.Leader, Term: g.Term,
 		CommitIndex: g.Commit, AppliedIndex: g.Applied, StoppedBecause: g.Stopped}
-	for _, m := range g.Members {
-		s.Members = append(s.Members, exchange.MemberStatus{Replica: m.Replica, Address: m.Address, Voter: m.Voter, Leader: m.Replica == g.Leader})
-	}
+	s.Members = h.describeMembers(ctx, g.Leader)
+	s.Health = member.Health(s.Leader, s.Members)
 	if h.dialer != nil {
 		s.Links = append(s.Links, h.dialer.Status())
 	}
@@ -64,4 +65,28 @@ func (h *hosted) describe(r ledger.Reader, s *exchange.DomainStatus) error {
 		}
 	}
 	return err
+}
+
+// describeMembers asks every member how it is.
+func (h *hosted) describeMembers(ctx context.Context, leader exchange.Replica) []exchange.MemberStatus {
+	members := h.members()
+	var who []exchange.Replica
+	for _, m := range members {
+		who = append(who, m.Replica)
+	}
+	seen := h.survey(ctx, who)
+	waits := seen[leader].Waits
+	var out []exchange.MemberStatus
+	for _, m := range members {
+		x, s := exchange.MemberStatus{Replica: m.Replica, Address: m.Address, Voter: m.Voter, Leader: m.Replica == leader, ContactMs: -1}, seen[m.Replica]
+		if !m.Voter {
+			x.WaitsFor = waits[m.Replica]
+		}
+		if s.Err == nil {
+			x.Reached, x.Role, x.ContactMs, x.Applied, x.Commit, x.Missing, x.Unchecked = true, s.State, s.ContactMs, s.Applied, s.Commit, s.Missing, s.Unchecked
+			x.Supports, x.SkewMs, x.Stopped, x.Version = s.Supports, s.Skew.Milliseconds(), s.Stopped, s.Version
+		}
+		out = append(out, x)
+	}
+	return out
 }

@@ -123,6 +123,9 @@ func (t *txn) deadline(c *Deadline) Result {
 				return refuse(exchange.Stale, "delivery %d changed meanwhile", i)
 			}
 		}
+		if res := t.giveUp(m, &r, c.Voids); res.Code != "" {
+			return res
+		}
 		t.keepReceipt(m, s, &r)
 		t.note(Event{Kind: EventGivenUp, Exchange: m.ID, Digest: t.sum(s.Bytes)})
 	}

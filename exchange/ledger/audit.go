@@ -40,6 +40,7 @@ const (
 	EventReleased  EventKind = iota + 40 // a held message was processed after all
 	EventSentBack                        // a held envelope was refused by an officer, and the sender told
 	EventDismissed                       // a held message was dropped by an officer
+	EventWithdrawn                       // a queued exchange was taken back before it was sent; a signed VOID has its place
 )
 
 // Events of feature level 2 take numbers of their own ranges.
@@ -53,7 +54,7 @@ const (
 
 var eventNames = [...]string{"", "founded", "submitted", "received", "custody", "receipt", "acted", "notice", "recalled",
 	"opened", "denied", "given-up", "directory", "units", "policy", "person", "quarantined", "equivocation", "resync", "clock", "level",
-	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed",
+	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed", EventWithdrawn: "withdrawn",
 	EventRenewed: "renewed", EventAsked: "asked", EventRegained: "regained", EventRepeated: "repeated", EventResynced: "resynced"}
 
 // String returns the name used in exports.

@@ -33,13 +33,14 @@ type Command struct {
 	Stumble *Stumble `cbor:"40,keyasint,omitempty"`
 	Release *Release `cbor:"41,keyasint,omitempty"`
 	Dismiss *Dismiss `cbor:"42,keyasint,omitempty"`
+	Close   *Close   `cbor:"43,keyasint,omitempty"`
 }
 
 // kinds counts what a command asks for.
 func (c *Command) kinds() (n int) {
 	for _, set := range []bool{c.Bootstrap != nil, c.Submit != nil, c.Receive != nil, c.Custody != nil, c.Act != nil, c.Notice != nil,
 		c.Ack != nil, c.Open != nil, c.Statement != nil, c.Judge != nil, c.Lease != nil, c.Level != nil, c.Clock != nil, c.Deadline != nil, c.Person != nil,
-		c.Stumble != nil, c.Release != nil, c.Dismiss != nil,
+		c.Stumble != nil, c.Release != nil, c.Dismiss != nil, c.Close != nil,
 		c.Renew != nil, c.Asked != nil} {
 		if set {
 			n++
@@ -114,6 +115,8 @@ type ReceivedRow struct {
 	Decision   *exchange.Decision `cbor:"5,keyasint,omitempty"`
 	Quarantine string             `cbor:"6,keyasint,omitempty"` // why it cannot be processed
 	Digest     crypto.Digest      `cbor:"7,keyasint,omitzero"`  // of a message that is too large to keep; its bytes are left out
+	Voids      []Withdrawn        `cbor:"8,keyasint,omitempty"` // for a recall: what was not sent on from here
+	Recalled   []crypto.Signed    `cbor:"9,keyasint,omitempty"` // for an envelope: RECALLED of what was recalled before it came
 }
 
 // Custody completes an envelope whose chunks are now on a majority.
@@ -130,10 +133,11 @@ type Act struct {
 }
 
 // Notice is a recall or an urge by the origin. Receipts hold RECALLED for
-// local recipients.
+// local recipients, and for what was not sent.
 type Notice struct {
 	Notice   crypto.Signed   `cbor:"1,keyasint"`
 	Receipts []crypto.Signed `cbor:"2,keyasint,omitempty"`
+	Voids    []Withdrawn     `cbor:"3,keyasint,omitempty"` // of what was not sent
 }
 
 // Ack moves the window of a link.
@@ -156,6 +160,7 @@ type OpenLink struct {
 	// ReceiveNext is, per class, the sequence of ours that the peer expects
 	// next: everything below is committed there.
 	ReceiveNext [exchange.ClassCount]uint64 `cbor:"9,keyasint"`
+	Session     [16]byte                    `cbor:"20,keyasint,omitzero"` // random; names the session that begins
 }
 
 // Statement is a directory, units or policy statement of this domain.
@@ -185,6 +190,7 @@ type Lease struct {
 // EXPIRED of this domain.
 type Deadline struct {
 	Receipts []crypto.Signed `cbor:"1,keyasint"`
+	Voids    []Withdrawn     `cbor:"2,keyasint,omitempty"` // of what was not sent
 }
 
 // Result is the answer to a command, read from the ledger.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/binary"
 
+	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
 
@@ -50,6 +51,8 @@ type Dismiss struct {
 	Peer   exchange.Domain `cbor:"2,keyasint"`
 	Unit   exchange.Unit   `cbor:"3,keyasint"`
 	Person exchange.Person `cbor:"4,keyasint"`
+	// Refusal answers an envelope that its origin signed and that came damaged.
+	Refusal *crypto.Signed `cbor:"5,keyasint,omitempty"`
 }
 
 // stumble counts an attempt in vain. The receiver's cursor tells whose turn it
@@ -135,10 +138,18 @@ func (t *txn) release(c *Release) Result {
 // dismiss drops a held message.
 func (t *txn) dismiss(c *Dismiss) Result {
 	held, res := t.takeHeld(c.Peer, c.Number)
-	if res.Code == "" {
-		t.note(Event{Kind: EventDismissed, Domain: c.Peer, Digest: held.Digest, Unit: c.Unit, Person: c.Person})
+	if res.Code != "" {
+		return res
 	}
-	return res
+	e := Event{Kind: EventDismissed, Domain: c.Peer, Digest: held.Digest, Unit: c.Unit, Person: c.Person}
+	if c.Refusal != nil {
+		e.Kind = EventSentBack
+		if res := t.answer(c.Peer, *c.Refusal); res.Code != "" {
+			return res
+		}
+	}
+	t.note(e)
+	return Result{}
 }
 
 func (t *txn) takeHeld(peer exchange.Domain, number uint32) (HeldRow, Result) {

@@ -31,7 +31,8 @@ type Life struct {
 
 // level is the feature level that a kind of command needs.
 func (c *Command) level() uint32 {
-	if slices.Contains([]bool{c.Renew != nil, c.Asked != nil}, true) { // kinds of level 2
+	if slices.Contains([]bool{c.Renew != nil, c.Asked != nil,
+		c.Stumble != nil, c.Release != nil, c.Dismiss != nil, c.Close != nil}, true) { // kinds of level 2
 		return 2
 	}
 	return 0
@@ -85,7 +86,9 @@ func (t *txn) renewLink(peer exchange.Domain) {
 	for class := range exchange.Class(exchange.ClassCount) {
 		var rows [][]byte
 		t.scan(TableQueue, QueuePrefix(peer, class), func(k, raw []byte) {
-			rows = append(rows, raw)
+			if !isVoid(raw) { // it held the place of a sequence that is no more
+				rows = append(rows, raw)
+			}
 			t.delete(TableQueue, k)
 		})
 		for n, raw := range rows {
@@ -93,6 +96,7 @@ func (t *txn) renewLink(peer exchange.Domain) {
 		}
 		link.Acked[class], link.SendNext[class] = 0, uint64(len(rows))+1
 	}
+	link.allSent()
 	save(t, TableLink, []byte(peer), link)
 	t.forgetTold(peer)
 }

@@ -56,6 +56,7 @@ func (t *txn) openLink(o *OpenLink) Result {
 		link.PeerEpoch, link.ReceiveNext = o.Epoch, [exchange.ClassCount]uint64{}
 	}
 	link.Incarnation, link.Term = o.Incarnation, o.Term
+	link.Session, link.Down = o.Session, false
 	save(t, TableLink, []byte(o.Peer), link)
 	if res := t.greeted(o); res.Code != "" {
 		return res

@@ -165,6 +165,8 @@ func (t *txn) dispatch(c *Command) Result {
 		return t.release(c.Release)
 	case c.Dismiss != nil:
 		return t.dismiss(c.Dismiss)
+	case c.Close != nil:
+		return t.closeLinks(c.Close)
 	}
 	t.note(Event{Kind: EventClock})
 	return Result{}

@@ -22,7 +22,7 @@ func (t *txn) notice(c *Notice) Result {
 	}
 	var onward []uint16
 	for _, i := range n.Deliveries {
-		here, res := t.noticeOne(m, &n, i, c.Receipts)
+		here, res := t.noticeOne(m, &n, i, c.Receipts, c.Voids)
 		if res.Code != "" {
 			return res
 		}
@@ -54,15 +54,18 @@ func (t *txn) noticed(peer exchange.Domain, row *ReceivedRow, s crypto.Signed) R
 		return t.hold(peer, row)
 	}
 	ex, m, res := t.open(n.Exchange)
+	if res.Code == exchange.NotFound {
+		return t.early(peer, row, s, &n)
+	}
 	if res.Code != "" || n.Manifest != ex.Digest {
-		return t.holdFor(peer, row, "a notice about an exchange that is not known here")
+		return t.holdFor(peer, row, "a notice about another exchange of the same id")
 	}
 	var onward []uint16
 	for _, i := range n.Deliveries {
 		if _, mine := slices.BinarySearch(ex.Deliveries, i); !mine {
 			continue
 		}
-		here, res := t.noticeOne(m, &n, i, row.Receipts)
+		here, res := t.noticeOne(m, &n, i, row.Receipts, row.Voids)
 		if res.Code != "" {
 			return res
 		}
@@ -76,7 +79,7 @@ func (t *txn) noticed(peer exchange.Domain, row *ReceivedRow, s crypto.Signed) R
 }
 
 // noticeOne handles one delivery; here is false when the notice must travel on.
-func (t *txn) noticeOne(m *exchange.Manifest, n *exchange.Notice, i uint16, prepared []crypto.Signed) (here bool, res Result) {
+func (t *txn) noticeOne(m *exchange.Manifest, n *exchange.Notice, i uint16, prepared []crypto.Signed, voids []Withdrawn) (here bool, res Result) {
 	d, ok := t.delivery(m.ID, i)
 	if !ok {
 		return true, Result{}
@@ -87,8 +90,9 @@ func (t *txn) noticeOne(m *exchange.Manifest, n *exchange.Notice, i uint16, prep
 		save(t, TableDelivery, DeliveryKey(m.ID, i), d)
 		return local || d.State == exchange.Arriving || d.State.Final(), Result{} // an urge does not overtake what it urges
 	}
+	queued, unsent := t.unsent(m, i, &d, voids)
 	withdrawable := d.State == exchange.Arriving || local && d.State == exchange.Arrived
-	if !withdrawable {
+	if !withdrawable && !unsent {
 		return local || d.State.Final(), Result{}
 	}
 	s, r, ok := preparedRecall(prepared, i)
@@ -96,6 +100,9 @@ func (t *txn) noticeOne(m *exchange.Manifest, n *exchange.Notice, i uint16, prep
 		return false, refuse(exchange.Stale, "delivery %d changed meanwhile", i)
 	}
 	t.keepReceipt(m, s, &r)
+	if unsent {
+		t.takeBack(m, i, queued)
+	}
 	t.note(Event{Kind: EventRecalled, Exchange: m.ID, Unit: m.To[i].Unit, Digest: t.sum(s.Bytes)})
 	return true, Result{}
 }

@@ -61,6 +61,7 @@ func (t *txn) receiveRow(peer exchange.Domain, row *ReceivedRow) Result {
 		t.keepUnits(*msg.Units, peer)
 	case msg.Policy != nil:
 		t.keepPolicy(*msg.Policy, peer)
+	case msg.Void != nil: // the neighbour took it back before it was sent
 	}
 	return Result{}
 }
@@ -76,6 +77,9 @@ func (t *txn) envelope(peer exchange.Domain, row *ReceivedRow, e *exchange.Envel
 	if known, ok := load[Exchange](t, TableExchange, ExchangeKey(m.ID)); ok {
 		return t.repeated(peer, row, e, &m, &known, digest)
 	}
+	if t.refusedBefore(peer, m.ID, digest) {
+		return Result{}
+	}
 	ex := Exchange{Manifest: e.Manifest, Digest: digest, Via: peer, Deliveries: e.Deliveries, Custody: e.Custody,
 		Inline: len(e.Inline) > 0, Waiting: len(row.Receipts) == 0, At: t.now}
 	if ex.Inline {
@@ -89,6 +93,9 @@ func (t *txn) envelope(peer exchange.Domain, row *ReceivedRow, e *exchange.Envel
 	}
 	t.count(1, 0)
 	t.note(Event{Kind: EventReceived, Exchange: m.ID, Domain: peer, Digest: digest})
+	if done, res := t.buried(peer, &m, &ex, row.Recalled); done || res.Code != "" {
+		return res
+	}
 	if ex.Waiting {
 		save(t, TableExchange, ExchangeKey(m.ID), ex)
 		t.put(TableWaiting, waitingKey(peer, &m), nil)

@@ -132,6 +132,8 @@ func TestAQuarantinedNoticeBelongsToItsLink(t *testing.T) {
 	d := found(t, city)
 	m := manifest(1, "bgt@320000", "wjw@320500")
 	d.carry(province, exchange.ClassOrdinary, exchange.Message{Notice: recall(&m, 0)})
+	m.Type = "other" // the second names another manifest of the same exchange
+	d.carry(province, exchange.ClassOrdinary, exchange.Message{Notice: recall(&m, 0)})
 	held, err := ledger.Held(&d.rows, province)
 	if err != nil || len(held) != 1 || held[0].Peer != province {
 		t.Fatalf("held: %+v, %v", held, err)

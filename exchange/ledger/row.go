@@ -44,6 +44,7 @@ type QueueRow struct {
 	Deliveries []uint16      `cbor:"2,keyasint,omitempty"`
 	Message    []byte        `cbor:"3,keyasint,omitempty"`
 	At         exchange.Time `cbor:"4,keyasint"`
+	Sent       bool          `cbor:"5,keyasint,omitempty"` // queued again: an earlier numbering may have carried it
 }
 
 // Link is the state of one neighbour.
@@ -55,6 +56,11 @@ type Link struct {
 	Incarnation uint64                      `cbor:"5,keyasint"` // the peer's
 	Term        uint64                      `cbor:"6,keyasint"` // the peer's
 	Resyncs     uint64                      `cbor:"7,keyasint,omitempty"`
+
+	// What may have been sent: see MaySend.
+	Session [16]byte                    `cbor:"16,keyasint,omitzero"`  // the one opened last
+	Down    bool                        `cbor:"17,keyasint,omitempty"` // it is known to have ended
+	Sent    [exchange.ClassCount]uint64 `cbor:"18,keyasint,omitzero"`  // while Down: what may have been sent before
 
 	PeerLife  [16]byte `cbor:"8,keyasint,omitzero"`   // which life of the peer this row is about
 	SendEpoch [16]byte `cbor:"9,keyasint,omitzero"`   // numbering of what is sent to it; zero: the domain's own epoch
@@ -86,6 +92,7 @@ type Counts struct {
 	Exchanges uint64 `cbor:"1,keyasint"`
 	Held      uint64 `cbor:"2,keyasint"`           // now
 	LastHeld  uint64 `cbor:"3,keyasint,omitempty"` // the last number given to a held message
+	Tombs     uint64 `cbor:"4,keyasint,omitempty"` // now
 }
 
 // ExchangeKey is the key of TableExchange.

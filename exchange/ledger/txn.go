@@ -49,6 +49,12 @@ func (t *txn) get(table Table, key []byte) []byte {
 	return t.r.Get(table, key)
 }
 
+// changed reports whether this command has written or deleted the row.
+func (t *txn) changed(table Table, key []byte) bool {
+	_, own := t.over[place{table, string(key)}]
+	return own
+}
+
 func (t *txn) has(table Table, key []byte) bool { return t.get(table, key) != nil }
 
 func (t *txn) put(table Table, key, value []byte) {

@@ -46,7 +46,8 @@ type Limits struct {
 // required.
 type Config struct {
 	Backend       Backend
-	Operator      exchange.Operator // nil: the Cluster service is unavailable
+	Operator      exchange.Operator   // nil: the Cluster service is unavailable
+	Membership    exchange.Membership // nil: the Membership service is unavailable
 	Authenticator Authenticator
 	Credentials   credentials.TransportCredentials
 	Limits        Limits
@@ -78,6 +79,7 @@ func New(c Config) (*Server, error) {
 	pb.RegisterPolicyServer(s.grpc, &policyServer{backend: c.Backend})
 	pb.RegisterClusterServer(s.grpc, &clusterServer{operator: c.Operator, node: c.Node, version: c.Version})
 	pb.RegisterHoldServer(s.grpc, &holdServer{backend: c.Backend})
+	pb.RegisterMembershipServer(s.grpc, &membershipServer{membership: c.Membership})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	var err error

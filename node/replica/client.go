@@ -23,11 +23,13 @@ type Client struct {
 	replica exchange.Replica
 	conn    *grpc.ClientConn
 	stub    pb.ReplicaClient
+
+	standing pb.StandingClient
 }
 
 // NewClient returns a client over conn, which the caller closes.
 func NewClient(d exchange.Domain, r exchange.Replica, conn *grpc.ClientConn) *Client {
-	return &Client{domain: d, replica: r, conn: conn, stub: pb.NewReplicaClient(conn)}
+	return &Client{domain: d, replica: r, conn: conn, stub: pb.NewReplicaClient(conn), standing: pb.NewStandingClient(conn)}
 }
 
 // Replica returns whom it asks.

@@ -22,8 +22,9 @@ type Server struct {
 	pb.UnimplementedReplicaServer
 
 	peer   PeerDomain
-	mu     sync.RWMutex // guards hosted
+	mu     sync.RWMutex // guards hosted and kept
 	hosted map[exchange.Domain]hosted
+	kept   map[exchange.Domain]Keeper
 }
 
 type hosted struct {
@@ -34,11 +35,14 @@ type hosted struct {
 
 // NewServer returns a server that hosts nothing yet.
 func NewServer(peer PeerDomain) *Server {
-	return &Server{peer: peer, hosted: map[exchange.Domain]hosted{}}
+	return &Server{peer: peer, hosted: map[exchange.Domain]hosted{}, kept: map[exchange.Domain]Keeper{}}
 }
 
-// Register makes s serve the Replica service of r.
-func (s *Server) Register(r grpc.ServiceRegistrar) { pb.RegisterReplicaServer(r, s) }
+// Register makes s serve the Replica and the Standing service of r.
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	pb.RegisterReplicaServer(r, s)
+	pb.RegisterStandingServer(r, standing{s: s})
+}
 
 // Host begins to answer for a domain, or replaces what answers for it.
 func (s *Server) Host(d exchange.Domain, self exchange.Replica, g Group, c Chunks) {
@@ -52,6 +56,7 @@ func (s *Server) Drop(d exchange.Domain) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.hosted, d)
+	delete(s.kept, d)
 }
 
 // admit finds the domain of a request, for a caller that belongs to it.
@@ -78,6 +83,9 @@ func (s *Server) Propose(ctx context.Context, q *pb.ProposeRequest) (*pb.Propose
 	h, err := s.admit(ctx, q.GetDomain())
 	if err != nil {
 		return nil, err
+	}
+	if k, who, err := s.keeper(ctx, q.GetDomain()); err == nil && !k.Member(who) {
+		return nil, toStatus(notMember(who))
 	}
 	result, err := h.group.Propose(ctx, q.GetCommand())
 	if err != nil {

@@ -13,7 +13,7 @@ func EncodeCluster(domains []exchange.DomainStatus) *pb.ClusterStatusResponse {
 			Leader: string(s.Leader), Term: s.Term, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 			Members: each(s.Members, encodeMember), Links: each(s.Links, encodeLink), Incarnation: s.Incarnation,
 			FeatureLevel: s.FeatureLevel, LedgerTime: int64(s.LedgerTime), Exchanges: s.Exchanges,
-			StoppedBecause: s.StoppedBecause,
+			StoppedBecause: s.StoppedBecause, Health: encodeHealth(s.Health),
 		}
 	})}
 }
@@ -27,19 +27,9 @@ func DecodeCluster(p *pb.ClusterStatusResponse) []exchange.DomainStatus {
 			Term: s.GetTerm(), CommitIndex: s.GetCommitIndex(), AppliedIndex: s.GetAppliedIndex(),
 			Members: each(s.GetMembers(), decodeMember), Links: each(s.GetLinks(), decodeLink), Incarnation: s.GetIncarnation(),
 			FeatureLevel: s.GetFeatureLevel(), LedgerTime: exchange.Time(s.GetLedgerTime()), Exchanges: s.GetExchanges(),
-			StoppedBecause: s.GetStoppedBecause(),
+			StoppedBecause: s.GetStoppedBecause(), Health: decodeHealth(s.GetHealth()),
 		}
 	})
-}
-
-func encodeMember(m exchange.MemberStatus) *pb.Member {
-	return &pb.Member{Replica: string(m.Replica), Address: m.Address, Voter: m.Voter, Leader: m.Leader}
-}
-
-func decodeMember(p *pb.Member) exchange.MemberStatus {
-	return exchange.MemberStatus{
-		Replica: exchange.Replica(p.GetReplica()), Address: p.GetAddress(), Voter: p.GetVoter(), Leader: p.GetLeader(),
-	}
 }
 
 func encodeLink(l exchange.LinkStatus) *pb.LinkStatus {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +36,7 @@ func newClusterCommand(a *app) *cobra.Command {
 			})
 		}),
 	})
-	c.AddCommand(newCheckCommand(a))
+	c.AddCommand(newCheckCommand(a), newPrepareCommand(a), newJoinCommand(a), newRemoveCommand(a), newTransferCommand(a), newInspectCommand(a), newRecoverCommand(a))
 	return c
 }
 
@@ -43,14 +45,10 @@ func printDomain(w io.Writer, d exchange.DomainStatus) {
 		"domain", trimJoin(string(d.Domain), d.Name)+" ("+d.Level+")", "replica", string(d.Replica)+", "+d.Role,
 		"leader", string(d.Leader), "term", fmt.Sprint(d.Term), "applied", fmt.Sprintf("%d of %d", d.AppliedIndex, d.CommitIndex),
 		"exchanges", fmt.Sprint(d.Exchanges), "incarnation", fmt.Sprint(d.Incarnation), "feature level", fmt.Sprint(d.FeatureLevel),
-		"ledger time", clock(d.LedgerTime), "STOPPED", d.StoppedBecause,
+		"ledger time", clock(d.LedgerTime), "health", healthLine(d.Health), "STOPPED", d.StoppedBecause,
 	)
 	if len(d.Members) > 0 {
-		t := newTable("REPLICA", "ADDRESS", "")
-		for _, m := range d.Members {
-			t.add(string(m.Replica), m.Address, memberWord(m))
-		}
-		t.write(w)
+		printMembers(w, d)
 	}
 	if len(d.Links) > 0 {
 		t := newTable("LINK", "", "STATE", "QUEUED", "OLDEST", "SKEW", "LAST ERROR")
@@ -61,12 +59,59 @@ func printDomain(w io.Writer, d exchange.DomainStatus) {
 	}
 }
 
-func memberWord(m exchange.MemberStatus) string {
+func printMembers(w io.Writer, d exchange.DomainStatus) {
+	t := newTable("REPLICA", "ADDRESS", "", "HEARD", "APPLIED", "CONTENT", "LEVEL", "CLOCK", "")
+	for _, m := range d.Members {
+		word := memberWord(m.Voter, m.Leader)
+		if !m.Reached {
+			t.add(string(m.Replica), m.Address, word, "-", "-", "-", "-", "-", "does not answer")
+			continue
+		}
+		note := ""
+		switch {
+		case m.Stopped != "":
+			note = "STOPPED: " + m.Stopped
+		case m.WaitsFor != "":
+			note = "waits: " + m.WaitsFor
+		}
+		t.add(string(m.Replica), m.Address, word, heard(m), fmt.Sprintf("%d of %d", m.Applied, m.Commit), contentWord(m), fmt.Sprint(m.Supports), duration(m.SkewMs), note)
+	}
+	t.write(w)
+}
+
+func heard(m exchange.MemberStatus) string {
 	switch {
 	case m.Leader:
-		return "leader"
-	case m.Voter:
-		return "voter"
+		return "leads"
+	case m.ContactMs < 0:
+		return "never"
 	}
-	return "non-voter"
+	return (time.Duration(m.ContactMs) * time.Millisecond).Round(10 * time.Millisecond).String()
+}
+
+func contentWord(m exchange.MemberStatus) string {
+	switch {
+	case m.Missing > 0:
+		return fmt.Sprintf("%d missing", m.Missing)
+	case m.Unchecked > 0:
+		return fmt.Sprintf("%d to check", m.Unchecked)
+	}
+	return "complete"
+}
+
+var healthWords = map[string]string{
+	"healthy": "healthy 正常", "degraded": "degraded 降级", "at_risk": "AT RISK 再坏一个即停", "no_majority": "NO MAJORITY 不足半数",
+}
+
+// healthLine is "healthy, can lose 1".
+func healthLine(h exchange.Health) string {
+	word, ok := healthWords[h.State]
+	if !ok {
+		return ""
+	}
+	line := fmt.Sprintf("%s, can lose %d", word, h.CanLose)
+	if len(h.Reasons) > 0 {
+		line += ": " + strings.Join(h.Reasons, "; ")
+	}
+	return line
 }

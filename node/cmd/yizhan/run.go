@@ -18,6 +18,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/node"
 	"github.com/yizhan-exchange/yizhan/node/config"
+	"github.com/yizhan-exchange/yizhan/node/raftnode"
 	"github.com/yizhan-exchange/yizhan/node/store"
 )
 
@@ -92,6 +93,8 @@ func startHint(err error, path string) string {
 		return "Another process listens there. 端口已被占用。Stop it, or change listen in " + path + "."
 	case errors.Is(err, store.ErrInUse):
 		return "This node runs already. 本节点已在运行。Stop it first; two processes never share one data directory."
+	case errors.Is(err, raftnode.ErrWiped):
+		return "Its folder was emptied or its disk replaced. 本副本的数据已丢失，不得以原名启动。The other replicas go on without it: remove it there, then prepare and join a new one."
 	case errors.Is(err, trust.ErrPassphrase):
 		return "The key store is locked with something else. 口令或密钥文件不正确。Check unlock in " + path + "."
 	case errors.Is(err, trust.ErrPermissions):

@@ -727,6 +727,7 @@ type DomainStatus struct {
 	LedgerTime     int64                  `protobuf:"varint,14,opt,name=ledger_time,json=ledgerTime,proto3" json:"ledger_time,omitempty"`
 	Exchanges      uint64                 `protobuf:"varint,15,opt,name=exchanges,proto3" json:"exchanges,omitempty"`
 	StoppedBecause string                 `protobuf:"bytes,16,opt,name=stopped_because,json=stoppedBecause,proto3" json:"stopped_because,omitempty"`
+	Health         *Health                `protobuf:"bytes,30,opt,name=health,proto3" json:"health,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -873,19 +874,100 @@ func (x *DomainStatus) GetStoppedBecause() string {
 	return ""
 }
 
-type Member struct {
+func (x *DomainStatus) GetHealth() *Health {
+	if x != nil {
+		return x.Health
+	}
+	return nil
+}
+
+// Health says what a domain can bear.
+type Health struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Replica       string                 `protobuf:"bytes,1,opt,name=replica,proto3" json:"replica,omitempty"`
-	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
-	Voter         bool                   `protobuf:"varint,3,opt,name=voter,proto3" json:"voter,omitempty"`
-	Leader        bool                   `protobuf:"varint,4,opt,name=leader,proto3" json:"leader,omitempty"`
+	State         string                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`                     // healthy, degraded, at_risk, no_majority
+	CanLose       int32                  `protobuf:"varint,2,opt,name=can_lose,json=canLose,proto3" json:"can_lose,omitempty"` // voters that may still fail
+	Reasons       []string               `protobuf:"bytes,3,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *Health) Reset() {
+	*x = Health{}
+	mi := &file_yizhan_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Health) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Health) ProtoMessage() {}
+
+func (x *Health) ProtoReflect() protoreflect.Message {
+	mi := &file_yizhan_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Health.ProtoReflect.Descriptor instead.
+func (*Health) Descriptor() ([]byte, []int) {
+	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Health) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Health) GetCanLose() int32 {
+	if x != nil {
+		return x.CanLose
+	}
+	return 0
+}
+
+func (x *Health) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+type Member struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Replica string                 `protobuf:"bytes,1,opt,name=replica,proto3" json:"replica,omitempty"`
+	Address string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	Voter   bool                   `protobuf:"varint,3,opt,name=voter,proto3" json:"voter,omitempty"`
+	Leader  bool                   `protobuf:"varint,4,opt,name=leader,proto3" json:"leader,omitempty"`
+	// What the replica says of itself; nothing when it did not answer.
+	Reached         bool   `protobuf:"varint,20,opt,name=reached,proto3" json:"reached,omitempty"`
+	Role            string `protobuf:"bytes,21,opt,name=role,proto3" json:"role,omitempty"`
+	ContactMs       int64  `protobuf:"varint,22,opt,name=contact_ms,json=contactMs,proto3" json:"contact_ms,omitempty"` // since it heard of its leader; -1 never
+	AppliedIndex    uint64 `protobuf:"varint,23,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
+	CommitIndex     uint64 `protobuf:"varint,24,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
+	MissingChunks   uint64 `protobuf:"varint,25,opt,name=missing_chunks,json=missingChunks,proto3" json:"missing_chunks,omitempty"`
+	UncheckedEvents uint64 `protobuf:"varint,26,opt,name=unchecked_events,json=uncheckedEvents,proto3" json:"unchecked_events,omitempty"`
+	Supports        uint32 `protobuf:"varint,27,opt,name=supports,proto3" json:"supports,omitempty"`           // feature level
+	SkewMs          int64  `protobuf:"varint,28,opt,name=skew_ms,json=skewMs,proto3" json:"skew_ms,omitempty"` // its clock against that of the replica asked
+	StoppedBecause  string `protobuf:"bytes,29,opt,name=stopped_because,json=stoppedBecause,proto3" json:"stopped_because,omitempty"`
+	WaitsFor        string `protobuf:"bytes,30,opt,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"` // a non-voter: what it is not promoted for
+	Version         string `protobuf:"bytes,31,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_yizhan_v1_admin_proto_msgTypes[13]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +979,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_admin_proto_msgTypes[13]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +992,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Member) GetReplica() string {
@@ -941,6 +1023,90 @@ func (x *Member) GetLeader() bool {
 	return false
 }
 
+func (x *Member) GetReached() bool {
+	if x != nil {
+		return x.Reached
+	}
+	return false
+}
+
+func (x *Member) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Member) GetContactMs() int64 {
+	if x != nil {
+		return x.ContactMs
+	}
+	return 0
+}
+
+func (x *Member) GetAppliedIndex() uint64 {
+	if x != nil {
+		return x.AppliedIndex
+	}
+	return 0
+}
+
+func (x *Member) GetCommitIndex() uint64 {
+	if x != nil {
+		return x.CommitIndex
+	}
+	return 0
+}
+
+func (x *Member) GetMissingChunks() uint64 {
+	if x != nil {
+		return x.MissingChunks
+	}
+	return 0
+}
+
+func (x *Member) GetUncheckedEvents() uint64 {
+	if x != nil {
+		return x.UncheckedEvents
+	}
+	return 0
+}
+
+func (x *Member) GetSupports() uint32 {
+	if x != nil {
+		return x.Supports
+	}
+	return 0
+}
+
+func (x *Member) GetSkewMs() int64 {
+	if x != nil {
+		return x.SkewMs
+	}
+	return 0
+}
+
+func (x *Member) GetStoppedBecause() string {
+	if x != nil {
+		return x.StoppedBecause
+	}
+	return ""
+}
+
+func (x *Member) GetWaitsFor() string {
+	if x != nil {
+		return x.WaitsFor
+	}
+	return ""
+}
+
+func (x *Member) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
 type LinkStatus struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Peer           string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
@@ -959,7 +1125,7 @@ type LinkStatus struct {
 
 func (x *LinkStatus) Reset() {
 	*x = LinkStatus{}
-	mi := &file_yizhan_v1_admin_proto_msgTypes[14]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1137,7 @@ func (x *LinkStatus) String() string {
 func (*LinkStatus) ProtoMessage() {}
 
 func (x *LinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_admin_proto_msgTypes[14]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1150,7 @@ func (x *LinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
 func (*LinkStatus) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LinkStatus) GetPeer() string {
@@ -1106,7 +1272,7 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\x15ClusterStatusResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x121\n" +
 	"\adomains\x18\x02 \x03(\v2\x17.yizhan.v1.DomainStatusR\adomains\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\tR\aversion\"\xfb\x03\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\"\xa6\x04\n" +
 	"\fDomainStatus\x12\x16\n" +
 	"\x06domain\x18\x01 \x01(\tR\x06domain\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1125,12 +1291,30 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\vledger_time\x18\x0e \x01(\x03R\n" +
 	"ledgerTime\x12\x1c\n" +
 	"\texchanges\x18\x0f \x01(\x04R\texchanges\x12'\n" +
-	"\x0fstopped_because\x18\x10 \x01(\tR\x0estoppedBecause\"j\n" +
+	"\x0fstopped_because\x18\x10 \x01(\tR\x0estoppedBecause\x12)\n" +
+	"\x06health\x18\x1e \x01(\v2\x11.yizhan.v1.HealthR\x06health\"S\n" +
+	"\x06Health\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x19\n" +
+	"\bcan_lose\x18\x02 \x01(\x05R\acanLose\x12\x18\n" +
+	"\areasons\x18\x03 \x03(\tR\areasons\"\xe6\x03\n" +
 	"\x06Member\x12\x18\n" +
 	"\areplica\x18\x01 \x01(\tR\areplica\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
 	"\x05voter\x18\x03 \x01(\bR\x05voter\x12\x16\n" +
-	"\x06leader\x18\x04 \x01(\bR\x06leader\"\xb0\x02\n" +
+	"\x06leader\x18\x04 \x01(\bR\x06leader\x12\x18\n" +
+	"\areached\x18\x14 \x01(\bR\areached\x12\x12\n" +
+	"\x04role\x18\x15 \x01(\tR\x04role\x12\x1d\n" +
+	"\n" +
+	"contact_ms\x18\x16 \x01(\x03R\tcontactMs\x12#\n" +
+	"\rapplied_index\x18\x17 \x01(\x04R\fappliedIndex\x12!\n" +
+	"\fcommit_index\x18\x18 \x01(\x04R\vcommitIndex\x12%\n" +
+	"\x0emissing_chunks\x18\x19 \x01(\x04R\rmissingChunks\x12)\n" +
+	"\x10unchecked_events\x18\x1a \x01(\x04R\x0funcheckedEvents\x12\x1a\n" +
+	"\bsupports\x18\x1b \x01(\rR\bsupports\x12\x17\n" +
+	"\askew_ms\x18\x1c \x01(\x03R\x06skewMs\x12'\n" +
+	"\x0fstopped_because\x18\x1d \x01(\tR\x0estoppedBecause\x12\x1b\n" +
+	"\twaits_for\x18\x1e \x01(\tR\bwaitsFor\x12\x18\n" +
+	"\aversion\x18\x1f \x01(\tR\aversion\"\xb0\x02\n" +
 	"\n" +
 	"LinkStatus\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x1c\n" +
@@ -1165,7 +1349,7 @@ func file_yizhan_v1_admin_proto_rawDescGZIP() []byte {
 	return file_yizhan_v1_admin_proto_rawDescData
 }
 
-var file_yizhan_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_yizhan_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_yizhan_v1_admin_proto_goTypes = []any{
 	(*PublishPolicyRequest)(nil),  // 0: yizhan.v1.PublishPolicyRequest
 	(*PolicyFile)(nil),            // 1: yizhan.v1.PolicyFile
@@ -1180,8 +1364,9 @@ var file_yizhan_v1_admin_proto_goTypes = []any{
 	(*ClusterStatusRequest)(nil),  // 10: yizhan.v1.ClusterStatusRequest
 	(*ClusterStatusResponse)(nil), // 11: yizhan.v1.ClusterStatusResponse
 	(*DomainStatus)(nil),          // 12: yizhan.v1.DomainStatus
-	(*Member)(nil),                // 13: yizhan.v1.Member
-	(*LinkStatus)(nil),            // 14: yizhan.v1.LinkStatus
+	(*Health)(nil),                // 13: yizhan.v1.Health
+	(*Member)(nil),                // 14: yizhan.v1.Member
+	(*LinkStatus)(nil),            // 15: yizhan.v1.LinkStatus
 }
 var file_yizhan_v1_admin_proto_depIdxs = []int32{
 	1,  // 0: yizhan.v1.PublishPolicyRequest.files:type_name -> yizhan.v1.PolicyFile
@@ -1190,21 +1375,22 @@ var file_yizhan_v1_admin_proto_depIdxs = []int32{
 	6,  // 3: yizhan.v1.DecisionRecord.warnings:type_name -> yizhan.v1.PolicyReason
 	9,  // 4: yizhan.v1.PolicyStatusResponse.layers:type_name -> yizhan.v1.PolicyLayer
 	12, // 5: yizhan.v1.ClusterStatusResponse.domains:type_name -> yizhan.v1.DomainStatus
-	13, // 6: yizhan.v1.DomainStatus.members:type_name -> yizhan.v1.Member
-	14, // 7: yizhan.v1.DomainStatus.links:type_name -> yizhan.v1.LinkStatus
-	0,  // 8: yizhan.v1.Policy.PublishPolicy:input_type -> yizhan.v1.PublishPolicyRequest
-	3,  // 9: yizhan.v1.Policy.ExplainPolicy:input_type -> yizhan.v1.ExplainPolicyRequest
-	7,  // 10: yizhan.v1.Policy.PolicyStatus:input_type -> yizhan.v1.PolicyStatusRequest
-	10, // 11: yizhan.v1.Cluster.ClusterStatus:input_type -> yizhan.v1.ClusterStatusRequest
-	2,  // 12: yizhan.v1.Policy.PublishPolicy:output_type -> yizhan.v1.PublishPolicyResponse
-	4,  // 13: yizhan.v1.Policy.ExplainPolicy:output_type -> yizhan.v1.ExplainPolicyResponse
-	8,  // 14: yizhan.v1.Policy.PolicyStatus:output_type -> yizhan.v1.PolicyStatusResponse
-	11, // 15: yizhan.v1.Cluster.ClusterStatus:output_type -> yizhan.v1.ClusterStatusResponse
-	12, // [12:16] is the sub-list for method output_type
-	8,  // [8:12] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	14, // 6: yizhan.v1.DomainStatus.members:type_name -> yizhan.v1.Member
+	15, // 7: yizhan.v1.DomainStatus.links:type_name -> yizhan.v1.LinkStatus
+	13, // 8: yizhan.v1.DomainStatus.health:type_name -> yizhan.v1.Health
+	0,  // 9: yizhan.v1.Policy.PublishPolicy:input_type -> yizhan.v1.PublishPolicyRequest
+	3,  // 10: yizhan.v1.Policy.ExplainPolicy:input_type -> yizhan.v1.ExplainPolicyRequest
+	7,  // 11: yizhan.v1.Policy.PolicyStatus:input_type -> yizhan.v1.PolicyStatusRequest
+	10, // 12: yizhan.v1.Cluster.ClusterStatus:input_type -> yizhan.v1.ClusterStatusRequest
+	2,  // 13: yizhan.v1.Policy.PublishPolicy:output_type -> yizhan.v1.PublishPolicyResponse
+	4,  // 14: yizhan.v1.Policy.ExplainPolicy:output_type -> yizhan.v1.ExplainPolicyResponse
+	8,  // 15: yizhan.v1.Policy.PolicyStatus:output_type -> yizhan.v1.PolicyStatusResponse
+	11, // 16: yizhan.v1.Cluster.ClusterStatus:output_type -> yizhan.v1.ClusterStatusResponse
+	13, // [13:17] is the sub-list for method output_type
+	9,  // [9:13] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_yizhan_v1_admin_proto_init() }
@@ -1219,7 +1405,7 @@ func file_yizhan_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yizhan_v1_admin_proto_rawDesc), len(file_yizhan_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
