@@ -41,6 +41,7 @@ type hosted struct {
 	domain  *pipeline.Domain
 	dialer  *link.Dialer
 	leading atomic.Bool // leads, is founded, and has forgotten what it cached
+	copying busy        // a copy of the ledger is being used
 	newborn atomic.Bool // its state begins a new life, which the ledger does not know yet
 	router  *replica.Router
 	catch   *catchUp

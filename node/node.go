@@ -28,8 +28,11 @@ import (
 type Options struct {
 	Logger  *slog.Logger
 	Version string
-	Clock   exchange.Clock // the machine's when nil
-	Random  io.Reader      // crypto/rand when nil
+	// ConfigDir is where the configuration lies: a backup names files relative
+	// to it.
+	ConfigDir string
+	Clock     exchange.Clock // the machine's when nil
+	Random    io.Reader      // crypto/rand when nil
 }
 
 // Node is one running process, or a part of one in tests and demos.

@@ -99,6 +99,7 @@ func (n *Node) listenPeers() error {
 	n.peerRPC = grpc.NewServer(grpc.Creds(channel.Accepted()), grpc.MaxRecvMsgSize(maxReplicaMessage),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second}))
 	n.replicas.Register(n.peerRPC)
+	replica.NewUpkeep(n.replicas, checker{n}).Register(n.peerRPC)
 	return nil
 }
 
@@ -223,7 +224,7 @@ func (n *Node) listenAPI() error {
 		return err
 	}
 	n.api, err = api.New(api.Config{
-		Backend: n.backend, Operator: n, Membership: n, Authenticator: bearer, Log: n.log, Version: n.options.Version, Node: n.config.Name,
+		Backend: n.backend, Operator: n, Membership: n, Upkeep: n.upkeepOf, Authenticator: bearer, Log: n.log, Version: n.options.Version, Node: n.config.Name,
 		Credentials: credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}),
 	})
 	if err != nil {

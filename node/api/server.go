@@ -48,6 +48,7 @@ type Config struct {
 	Backend       Backend
 	Operator      exchange.Operator   // nil: the Cluster service is unavailable
 	Membership    exchange.Membership // nil: the Membership service is unavailable
+	Upkeep        UpkeepOf            // nil: the Upkeep service is unavailable
 	Authenticator Authenticator
 	Credentials   credentials.TransportCredentials
 	Limits        Limits
@@ -80,6 +81,7 @@ func New(c Config) (*Server, error) {
 	pb.RegisterClusterServer(s.grpc, &clusterServer{operator: c.Operator, node: c.Node, version: c.Version})
 	pb.RegisterHoldServer(s.grpc, &holdServer{backend: c.Backend})
 	pb.RegisterMembershipServer(s.grpc, &membershipServer{membership: c.Membership})
+	pb.RegisterUpkeepServer(s.grpc, &upkeepServer{find: c.Upkeep})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	var err error
@@ -128,7 +130,7 @@ func (s *Server) SetServing(up bool) {
 	if up {
 		state = healthpb.HealthCheckResponse_SERVING
 	}
-	for _, name := range []string{"", pb.Exchange_ServiceDesc.ServiceName, pb.Policy_ServiceDesc.ServiceName, pb.Cluster_ServiceDesc.ServiceName} {
+	for _, name := range []string{"", pb.Exchange_ServiceDesc.ServiceName, pb.Policy_ServiceDesc.ServiceName, pb.Cluster_ServiceDesc.ServiceName, pb.Upkeep_ServiceDesc.ServiceName} {
 		s.health.SetServingStatus(name, state)
 	}
 }

@@ -31,10 +31,10 @@ func Files(n *config.Node, d *config.Domain, vault *trust.Store, dir string) ([]
 		return nil, err
 	}
 	out := []File{{nameConfig, text}}
-	for _, f := range []struct{ name, path string }{{nameAnchor, d.Anchor}, {nameAPI, n.API.Certificate}, {nameFounding, d.Founding}} {
+	for _, f := range []struct{ name, path string }{{nameAnchor, d.Anchor}, {nameAPI, n.API.Certificate}, {nameFounding, d.Founding}, {nameOffline, d.BackupKey}} {
 		data, err := os.ReadFile(f.path)
-		if f.name == nameFounding && (f.path == "" || errors.Is(err, fs.ErrNotExist)) {
-			continue // it was read once, when the domain was founded
+		if f.path == "" || f.name == nameFounding && errors.Is(err, fs.ErrNotExist) {
+			continue // that of the founding was read once, when the domain was founded
 		}
 		if err != nil {
 			return nil, err

@@ -70,6 +70,8 @@ func newDomain(t testing.TB) *domain {
 	must(t, err)
 	d.offline, err = d.provider.GenerateKey(rand.Reader)
 	must(t, err)
+	d.conf.BackupKey = filepath.Join(d.dir, "backup.pub")
+	must(t, SavePublic(d.conf.BackupKey, string(county), d.provider, d.offline.Public()))
 	d.store, err = store.Open(filepath.Join(t.TempDir(), "state"), store.Options{Hash: d.provider.Sum, MapSize: 64 << 20})
 	must(t, err)
 	t.Cleanup(func() { _ = d.store.Close() })

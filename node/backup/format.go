@@ -77,6 +77,7 @@ const (
 	nameAnchor   = "anchor.pem"
 	nameFounding = "founding"
 	nameAPI      = "api.pem"
+	nameOffline  = "backup.pub"
 	nameKeys     = "keys/" // followed by the path inside the key store
 	nameState    = "state"
 	nameContent  = "content/" // followed by the address

@@ -77,7 +77,7 @@ func TestARestoredReplicaHasEverythingAndBeginsANewLife(t *testing.T) {
 	must(t, err)
 	_, _, err = vault.ReplicaIdentity(string(c.Replica))
 	must(t, err)
-	for _, name := range []string{conf.API.Certificate, conf.API.Key, c.Anchor} {
+	for _, name := range []string{conf.API.Certificate, conf.API.Key, c.Anchor, c.BackupKey} {
 		got, err := os.ReadFile(name)
 		must(t, err)
 		want, err := os.ReadFile(filepath.Join(d.dir, filepath.Base(name)))

@@ -79,8 +79,8 @@ func (t *restoring) unlock() error {
 	if _, _, err := t.vault.ReplicaIdentity(string(t.conf.Replica)); err != nil {
 		return fmt.Errorf("%w: the backup was made by replica %s and has its certificates; name that one in %s: %w", ErrKeyStore, t.r.header.Replica, t.o.Config, err)
 	}
-	for _, f := range []struct{ name, path string }{{nameAnchor, t.conf.Anchor}, {nameAPI, t.node.API.Certificate}} {
-		if _, err := os.Stat(f.path); err == nil {
+	for _, f := range []struct{ name, path string }{{nameAnchor, t.conf.Anchor}, {nameAPI, t.node.API.Certificate}, {nameOffline, t.conf.BackupKey}} {
+		if _, err := os.Stat(f.path); err == nil || f.path == "" || f.name == nameOffline && !holds(t.files, nameOffline) {
 			continue
 		}
 		if _, err := t.stageFile(f.name, f.path, 0o644); err != nil {

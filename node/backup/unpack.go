@@ -137,7 +137,7 @@ func (u *unpacking) compare(said Contents) error {
 // fileName reports whether a name may be written below the directory of a node.
 func fileName(name string) bool {
 	switch name {
-	case nameConfig, nameAnchor, nameFounding, nameAPI:
+	case nameConfig, nameAnchor, nameFounding, nameAPI, nameOffline:
 		return true
 	}
 	rest, ok := strings.CutPrefix(name, nameKeys)

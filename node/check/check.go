@@ -38,12 +38,17 @@ type Options struct {
 	// Strict takes a missing chunk for an error. Without it a replica that
 	// lags behind the others shows a warning.
 	Strict bool
+	// Progress, when set, is told now and then how many rows were looked at.
+	Progress func(rows uint64)
 
 	batch int // how many objects are remembered at once; what is usual when 0
 }
 
 // usualBatch bounds memory: 32 MiB of digests.
 const usualBatch = 1 << 20
+
+// progressEvery is how many rows are looked at between two words of progress.
+const progressEvery = 1 << 14
 
 // checker is one run over one consistent state.
 type checker struct {
@@ -105,6 +110,9 @@ func (c *checker) sum(s crypto.Signed) crypto.Digest { return c.Provider.Sum(s.B
 func (c *checker) scan(t ledger.Table, prefix []byte, least int, fn func(key, value []byte)) {
 	c.r.Scan(t, prefix, nil, func(k, v []byte) bool {
 		c.report.Counts.Rows++
+		if c.Progress != nil && c.report.Counts.Rows%progressEvery == 0 {
+			c.Progress(c.report.Counts.Rows)
+		}
 		if len(k) < least {
 			c.unreadable(t, k)
 		} else {

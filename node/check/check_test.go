@@ -1,4 +1,4 @@
-package check
+package check_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange/directory/directorytest"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger/ledgertest"
+	"github.com/yizhan-exchange/yizhan/node/check"
 	"github.com/yizhan-exchange/yizhan/node/config"
 	"github.com/yizhan-exchange/yizhan/node/store"
 )
@@ -43,9 +44,9 @@ func TestWhatAFederationLeavesBehind(t *testing.T) {
 	t.Run("a node that runs", func(t *testing.T) { running(t, nodes[0]) })
 }
 
-func (b *bench) look(t *testing.T, rows *ledgertest.Memory, batch int) *Report {
+func (b *bench) look(t *testing.T, rows *ledgertest.Memory, batch int) *check.Report {
 	t.Helper()
-	r, err := Domain(context.Background(), rows, nil, Options{Provider: b.provider, batch: batch})
+	r, err := check.Domain(context.Background(), rows, nil, check.InBatches(check.Options{Provider: b.provider}, batch))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,9 +54,9 @@ func (b *bench) look(t *testing.T, rows *ledgertest.Memory, batch int) *Report {
 }
 
 func sound(t *testing.T, nodes []*config.Node) {
-	var all []*Report
+	var all []*check.Report
 	for _, n := range nodes {
-		reports, err := Node(context.Background(), n, Options{Signatures: true, Content: true})
+		reports, err := check.Node(context.Background(), n, check.Options{Signatures: true, Content: true})
 		if err != nil || len(reports) != len(n.Domains) {
 			t.Fatalf("%s: %d reports, %v", n.Name, len(reports), err)
 		}
@@ -66,12 +67,12 @@ func sound(t *testing.T, nodes []*config.Node) {
 		}
 		all = append(all, reports...)
 	}
-	if found := Replicas(all...); len(found) != 0 {
+	if found := check.Replicas(all...); len(found) != 0 {
 		t.Error(found)
 	}
 	other := *all[0]
 	other.Digest[0] ^= 1
-	if found := Replicas(all[0], &other); len(found) != 1 || found[0].Code != ReplicasDiverged {
+	if found := check.Replicas(all[0], &other); len(found) != 1 || found[0].Code != check.ReplicasDiverged {
 		t.Errorf("two that differ: %v", found)
 	}
 }
@@ -85,8 +86,8 @@ func unsigned(t *testing.T, conf *config.Node) {
 	}
 	o := options(t, conf)
 	o.Signatures = true
-	r, err := Domain(context.Background(), b.rows, nil, o)
-	if err != nil || r.Totals[ManifestSignature] != 1 || r.Totals[ReceiptSignature] != 1 || r.Failed != 2 {
+	r, err := check.Domain(context.Background(), b.rows, nil, o)
+	if err != nil || r.Totals[check.ManifestSignature] != 1 || r.Totals[check.ReceiptSignature] != 1 || r.Failed != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 }
@@ -97,17 +98,17 @@ func believedByNobody(t *testing.T, conf *config.Node) {
 	b := copied(t, conf)
 	o := options(t, conf)
 	o.Signatures, o.Anchor = true, directorytest.New(t, "320000").Anchor
-	r, err := Domain(context.Background(), b.rows, nil, o)
-	if err != nil || r.Totals[StatementRefused] == 0 || r.Totals[ManifestSignature] != r.Counts.Exchanges || r.Counts.Verified != 0 {
+	r, err := check.Domain(context.Background(), b.rows, nil, o)
+	if err != nil || r.Totals[check.StatementRefused] == 0 || r.Totals[check.ManifestSignature] != r.Counts.Exchanges || r.Counts.Verified != 0 {
 		t.Errorf("another anchor: %+v, %v", r, err)
 	}
-	id := idOf(firstArrived(&hammer{t, b.rows}))
+	id := check.IDOf(firstArrived(&hammer{t, b.rows}))
 	k := append(append([]byte(nil), id[:]...), 0, 0, 0, 1)
 	s, _, _ := ledger.Get[signed](b.rows, ledger.TableReceipt, k)
 	sum := b.provider.Sum(s.Bytes)
 	(&hammer{t, b.rows}).drop(ledger.TableReceipt, k)
 	(&hammer{t, b.rows}).drop(ledger.TableSeen, append(append([]byte(nil), id[:]...), sum[:]...))
-	if r := b.look(t, b.rows, 0); r.Totals[ReceiptChain] != 1 || r.Totals[ReceiptGap] != 1 || r.Failed != 1 {
+	if r := b.look(t, b.rows, 0); r.Totals[check.ReceiptChain] != 1 || r.Totals[check.ReceiptGap] != 1 || r.Failed != 1 {
 		t.Errorf("a receipt that never came: %+v", r)
 	}
 }
@@ -122,24 +123,24 @@ func spoilContent(t *testing.T, conf *config.Node) {
 	if err := os.WriteFile(files[0], []byte("?"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := countyOf(t, conf, Options{Content: true}); r.Totals[ContentDamaged] == 0 {
+	if r := countyOf(t, conf, check.Options{Content: true}); r.Totals[check.ContentDamaged] == 0 {
 		t.Errorf("damaged: %+v", r)
 	}
 	if err := os.Rename(files[0], filepath.Join(filepath.Dir(files[0]), "ff"+filepath.Base(files[0])[2:])); err != nil {
 		t.Fatal(err)
 	}
-	r := countyOf(t, conf, Options{})
-	if r.Totals[ContentMissing] == 0 || !r.OK() || r.Counts.Missing == 0 || r.Counts.Unreferenced+r.Counts.Uploading != 1 {
+	r := countyOf(t, conf, check.Options{})
+	if r.Totals[check.ContentMissing] == 0 || !r.OK() || r.Counts.Missing == 0 || r.Counts.Unreferenced+r.Counts.Uploading != 1 {
 		t.Errorf("missing: %+v", r)
 	}
-	if r := countyOf(t, conf, Options{Strict: true}); r.Totals[ContentMissing] == 0 || r.OK() {
+	if r := countyOf(t, conf, check.Options{Strict: true}); r.Totals[check.ContentMissing] == 0 || r.OK() {
 		t.Errorf("missing, strictly: %+v", r)
 	}
 }
 
-func countyOf(t *testing.T, conf *config.Node, o Options) *Report {
+func countyOf(t *testing.T, conf *config.Node, o check.Options) *check.Report {
 	t.Helper()
-	reports, err := Node(context.Background(), conf, o)
+	reports, err := check.Node(context.Background(), conf, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,12 +159,12 @@ func running(t *testing.T, conf *config.Node) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	if _, err := Node(context.Background(), conf, Options{}); !isRunning(err) {
+	if _, err := check.Node(context.Background(), conf, check.Options{}); !isRunning(err) {
 		t.Errorf("got %v", err)
 	}
 	other := *conf
 	other.Data = t.TempDir()
-	if _, err := Node(context.Background(), &other, Options{}); !isNothing(err) {
+	if _, err := check.Node(context.Background(), &other, check.Options{}); !isNothing(err) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -171,7 +172,7 @@ func running(t *testing.T, conf *config.Node) {
 func TestAReplicaThatHasNotHeardOfItsDomain(t *testing.T) {
 	b := empty(t)
 	r := b.look(t, b.rows, 0)
-	if !r.OK() || r.Totals[NotFounded] != 1 {
+	if !r.OK() || r.Totals[check.NotFounded] != 1 {
 		t.Errorf("empty: %+v", r)
 	}
 	b.rows.Put(ledger.Mutation{Table: ledger.TableUnit, Key: []byte("x"), Value: exchange.Encode(exchange.UnitInfo{})})
@@ -181,11 +182,11 @@ func TestAReplicaThatHasNotHeardOfItsDomain(t *testing.T) {
 }
 
 func TestAReportListsSoMuchAndCountsTheRest(t *testing.T) {
-	r := &Report{Totals: map[Code]uint64{}}
-	for range maxFindings + 5 {
-		r.add(Finding{Code: AuditGap, Severity: Error})
+	r := &check.Report{Totals: map[check.Code]uint64{}}
+	for range check.MaxFindings + 5 {
+		r.Add(check.Finding{Code: check.AuditGap, Severity: check.Error})
 	}
-	if len(r.Findings) != maxFindings || r.Omitted != 5 || r.Totals[AuditGap] != maxFindings+5 || r.OK() {
+	if len(r.Findings) != check.MaxFindings || r.Omitted != 5 || r.Totals[check.AuditGap] != check.MaxFindings+5 || r.OK() {
 		t.Errorf("%d listed, %d omitted, %v", len(r.Findings), r.Omitted, r.Totals)
 	}
 }

@@ -73,5 +73,10 @@ const (
 	DirectoryMismatch Code = "directory.mismatch"
 	TokenMismatch     Code = "token.mismatch"
 
-	ReplicasDiverged Code = "replicas.diverged"
+	ReplicasDiverged     Code = "replicas.diverged"
+	ReplicasIncomparable Code = "replicas.incomparable"
+	ReplicaSilent        Code = "replica.silent"
+	ContentMinority      Code = "content.minority"
+	LinkAhead            Code = "link.ahead"
+	LinkBehind           Code = "link.behind"
 )

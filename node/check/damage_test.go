@@ -1,4 +1,4 @@
-package check
+package check_test
 
 import (
 	"encoding/binary"
@@ -12,6 +12,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger/ledgertest"
+	"github.com/yizhan-exchange/yizhan/node/check"
 	"github.com/yizhan-exchange/yizhan/node/config"
 )
 
@@ -101,138 +102,138 @@ func firstArrived(h *hammer) []byte {
 
 // damages are one wound each, and the code that tells of it.
 var damages = []struct {
-	code Code
+	code check.Code
 	what string
 	do   func(*hammer)
 }{
-	{RowUnreadable, "exchange", spoilFirst(ledger.TableExchange)},
-	{RowUnreadable, "delivery", spoilFirst(ledger.TableDelivery)},
-	{RowUnreadable, "receipt", spoilFirst(ledger.TableReceipt)},
-	{RowUnreadable, "queue", spoilFirst(ledger.TableQueue)},
-	{RowUnreadable, "audit", spoilFirst(ledger.TableAudit)},
-	{RowUnreadable, "history", spoilFirst(ledger.TableHistory)},
-	{RowUnreadable, "decision", spoilFirst(ledger.TableDecision)},
-	{RowUnreadable, "short key", func(h *hammer) { h.put(ledger.TableDelivery, []byte{1}, []byte{}) }},
-	{HeadMissing, "index", func(h *hammer) { h.drop(ledger.TableMeta, ledger.KeyApplied) }},
-	{HeadMissing, "digest", func(h *hammer) { h.put(ledger.TableMeta, ledger.KeyDigest, []byte{1}) }},
-	{NotFounded, "no domain", func(h *hammer) { h.drop(ledger.TableMeta, []byte("domain")) }},
-	{LevelUnknown, "later", func(h *hammer) { h.put(ledger.TableMeta, []byte("level"), []byte{0, 0, 0, 99}) }},
-	{ConfigurationMissing, "none", func(h *hammer) { h.drop(ledger.TableMeta, ledger.KeyConfiguration) }},
-	{CountsWrong, "exchanges", func(h *hammer) {
+	{check.RowUnreadable, "exchange", spoilFirst(ledger.TableExchange)},
+	{check.RowUnreadable, "delivery", spoilFirst(ledger.TableDelivery)},
+	{check.RowUnreadable, "receipt", spoilFirst(ledger.TableReceipt)},
+	{check.RowUnreadable, "queue", spoilFirst(ledger.TableQueue)},
+	{check.RowUnreadable, "audit", spoilFirst(ledger.TableAudit)},
+	{check.RowUnreadable, "history", spoilFirst(ledger.TableHistory)},
+	{check.RowUnreadable, "decision", spoilFirst(ledger.TableDecision)},
+	{check.RowUnreadable, "short key", func(h *hammer) { h.put(ledger.TableDelivery, []byte{1}, []byte{}) }},
+	{check.HeadMissing, "index", func(h *hammer) { h.drop(ledger.TableMeta, ledger.KeyApplied) }},
+	{check.HeadMissing, "digest", func(h *hammer) { h.put(ledger.TableMeta, ledger.KeyDigest, []byte{1}) }},
+	{check.NotFounded, "no domain", func(h *hammer) { h.drop(ledger.TableMeta, []byte("domain")) }},
+	{check.LevelUnknown, "later", func(h *hammer) { h.put(ledger.TableMeta, []byte("level"), []byte{0, 0, 0, 99}) }},
+	{check.ConfigurationMissing, "none", func(h *hammer) { h.drop(ledger.TableMeta, ledger.KeyConfiguration) }},
+	{check.CountsWrong, "exchanges", func(h *hammer) {
 		edit(h, ledger.TableMeta, []byte("counts"), func(c *ledger.Counts) { c.Exchanges++ })
 	}},
-	{ManifestUnreadable, "cut", editExchange(queuedID, func(e *ledger.Exchange) { e.Manifest.Bytes = e.Manifest.Bytes[:40] })},
-	{ManifestDigest, "other", editExchange(queuedID, func(e *ledger.Exchange) { e.Digest[0] ^= 1 })},
-	{ExchangeDeliveries, "none", editExchange(queuedID, func(e *ledger.Exchange) { e.Deliveries = nil })},
-	{ExchangeDeliveries, "no origin", editExchange(waitingID, func(e *ledger.Exchange) { e.Via = "" })},
-	{DeliveryMissing, "", dropFirst(ledger.TableDelivery)},
-	{DeliveryOrphan, "of no exchange", func(h *hammer) {
+	{check.ManifestUnreadable, "cut", editExchange(queuedID, func(e *ledger.Exchange) { e.Manifest.Bytes = e.Manifest.Bytes[:40] })},
+	{check.ManifestDigest, "other", editExchange(queuedID, func(e *ledger.Exchange) { e.Digest[0] ^= 1 })},
+	{check.ExchangeDeliveries, "none", editExchange(queuedID, func(e *ledger.Exchange) { e.Deliveries = nil })},
+	{check.ExchangeDeliveries, "no origin", editExchange(waitingID, func(e *ledger.Exchange) { e.Via = "" })},
+	{check.DeliveryMissing, "", dropFirst(ledger.TableDelivery)},
+	{check.DeliveryOrphan, "of no exchange", func(h *hammer) {
 		k := append([]byte(nil), h.first(ledger.TableDelivery)...)
 		k[0] ^= 0xff
 		h.put(ledger.TableDelivery, k, exchange.Encode(ledger.Delivery{}))
 	}},
-	{DeliveryOrphan, "not listed", func(h *hammer) {
+	{check.DeliveryOrphan, "not listed", func(h *hammer) {
 		h.put(ledger.TableDelivery, ledger.DeliveryKey(queuedID, 400), exchange.Encode(ledger.Delivery{}))
 	}},
-	{DeliveryUnbacked, "state", func(h *hammer) {
+	{check.DeliveryUnbacked, "state", func(h *hammer) {
 		edit(h, ledger.TableDelivery, firstArrived(h), func(d *ledger.Delivery) { d.State = exchange.Returned })
 	}},
-	{DeliveryUnbacked, "digest", func(h *hammer) {
+	{check.DeliveryUnbacked, "digest", func(h *hammer) {
 		edit(h, ledger.TableDelivery, firstArrived(h), func(d *ledger.Delivery) { d.Last[0] ^= 1 })
 	}},
-	{DeliveryArriving, "for ever", editExchange(waitingID, func(e *ledger.Exchange) { e.Waiting = false })},
-	{DeliveryLost, "not queued", func(h *hammer) {
+	{check.DeliveryArriving, "for ever", editExchange(waitingID, func(e *ledger.Exchange) { e.Waiting = false })},
+	{check.DeliveryLost, "not queued", func(h *hammer) {
 		for _, k := range h.keys(ledger.TableQueue) {
 			h.drop(ledger.TableQueue, k)
 		}
 		edit(h, ledger.TableLink, []byte(city), func(l *ledger.Link) { l.Acked = [exchange.ClassCount]uint64{} })
 	}},
-	{ReceiptUnreadable, "", func(h *hammer) {
+	{check.ReceiptUnreadable, "", func(h *hammer) {
 		edit(h, ledger.TableReceipt, h.first(ledger.TableReceipt), func(s *signed) { s.Bytes = s.Bytes[:30] })
 	}},
-	{ReceiptForeign, "of another exchange", func(h *hammer) {
+	{check.ReceiptForeign, "of another exchange", func(h *hammer) {
 		k := h.keys(ledger.TableReceipt)
 		h.put(ledger.TableReceipt, k[len(k)-1], append([]byte{}, h.rows.Get(ledger.TableReceipt, k[0])...))
 	}},
-	{ReceiptGap, "", func(h *hammer) {
+	{check.ReceiptGap, "", func(h *hammer) {
 		k := where(h, ledger.TableDelivery, func(d *ledger.Delivery) bool { return d.State == exchange.SignedFor })
-		h.drop(ledger.TableReceipt, append(append([]byte(nil), k[:idSize]...), 0, 0, 0, 1))
+		h.drop(ledger.TableReceipt, append(append([]byte(nil), k[:check.IDSize]...), 0, 0, 0, 1))
 	}},
-	{ReceiptChain, "custody", dropFirst(ledger.TableReceipt)},
-	{ReceiptOrphan, "", func(h *hammer) {
+	{check.ReceiptChain, "custody", dropFirst(ledger.TableReceipt)},
+	{check.ReceiptOrphan, "", func(h *hammer) {
 		h.put(ledger.TableReceipt, make([]byte, 20), exchange.Encode(signed{}))
 	}},
-	{SeenMissing, "", dropFirst(ledger.TableSeen)},
-	{SeenOrphan, "", func(h *hammer) { h.put(ledger.TableSeen, make([]byte, 48), []byte{}) }},
-	{DecisionGap, "", func(h *hammer) {
+	{check.SeenMissing, "", dropFirst(ledger.TableSeen)},
+	{check.SeenOrphan, "", func(h *hammer) { h.put(ledger.TableSeen, make([]byte, 48), []byte{}) }},
+	{check.DecisionGap, "", func(h *hammer) {
 		k := append([]byte(nil), h.first(ledger.TableDecision)...)
 		k[len(k)-1] = 9
 		h.put(ledger.TableDecision, k, exchange.Encode(ledger.DecisionRow{}))
 	}},
-	{InlineMissing, "", dropFirst(ledger.TableInline)},
-	{InlineDamaged, "", spoilFirst(ledger.TableInline)},
-	{InlineOrphan, "", copyToStranger(ledger.TableInline)},
-	{QueueGap, "a row is gone", dropFirst(ledger.TableQueue)},
-	{QueueOrphan, "no neighbour", func(h *hammer) {
+	{check.InlineMissing, "", dropFirst(ledger.TableInline)},
+	{check.InlineDamaged, "", spoilFirst(ledger.TableInline)},
+	{check.InlineOrphan, "", copyToStranger(ledger.TableInline)},
+	{check.QueueGap, "a row is gone", dropFirst(ledger.TableQueue)},
+	{check.QueueOrphan, "no neighbour", func(h *hammer) {
 		h.put(ledger.TableQueue, ledger.QueueKey("999999", 1, 1), exchange.Encode(ledger.QueueRow{Exchange: queuedID, Deliveries: []uint16{0}}))
 	}},
-	{QueueExchange, "not stored", func(h *hammer) {
+	{check.QueueExchange, "not stored", func(h *hammer) {
 		k := where(h, ledger.TableQueue, func(q *ledger.QueueRow) bool { return q.Exchange == queuedID })
 		edit(h, ledger.TableQueue, k, func(q *ledger.QueueRow) { q.Exchange[0] ^= 0xff })
 	}},
-	{QueueMessage, "", func(h *hammer) {
+	{check.QueueMessage, "", func(h *hammer) {
 		k := where(h, ledger.TableQueue, func(q *ledger.QueueRow) bool { return q.Exchange == queuedID })
 		edit(h, ledger.TableQueue, k, func(q *ledger.QueueRow) { *q = ledger.QueueRow{Message: []byte("?")} })
 	}},
-	{QueueGap, "next is further", editLink(func(l *ledger.Link) { l.SendNext[exchange.ClassOrdinary]++ })},
-	{LinkWindow, "", editLink(func(l *ledger.Link) { l.Acked[exchange.ClassOrdinary] = l.SendNext[exchange.ClassOrdinary] })},
-	{LinkEpoch, "", editLink(func(l *ledger.Link) { l.PeerEpoch = [16]byte{} })},
-	{WaitingNone, "", dropFirst(ledger.TableWaiting)},
-	{WaitingOrphan, "", copyToStranger(ledger.TableWaiting)},
-	{OfferMissing, "", func(h *hammer) { h.drop(ledger.TableOffer, under(city, queuedID[:])) }},
-	{OfferOrphan, "", copyToStranger(ledger.TableOffer)},
-	{ToldOrphan, "", func(h *hammer) {
-		h.put(ledger.TableTold, under(city, append([]byte{byte(ledger.TableUnits)}, county...)), binary.BigEndian.AppendUint64(nil, 999))
+	{check.QueueGap, "next is further", editLink(func(l *ledger.Link) { l.SendNext[exchange.ClassOrdinary]++ })},
+	{check.LinkWindow, "", editLink(func(l *ledger.Link) { l.Acked[exchange.ClassOrdinary] = l.SendNext[exchange.ClassOrdinary] })},
+	{check.LinkEpoch, "", editLink(func(l *ledger.Link) { l.PeerEpoch = [16]byte{} })},
+	{check.WaitingNone, "", dropFirst(ledger.TableWaiting)},
+	{check.WaitingOrphan, "", copyToStranger(ledger.TableWaiting)},
+	{check.OfferMissing, "", func(h *hammer) { h.drop(ledger.TableOffer, check.Under(city, queuedID[:])) }},
+	{check.OfferOrphan, "", copyToStranger(ledger.TableOffer)},
+	{check.ToldOrphan, "", func(h *hammer) {
+		h.put(ledger.TableTold, check.Under(city, append([]byte{byte(ledger.TableUnits)}, county...)), binary.BigEndian.AppendUint64(nil, 999))
 	}},
-	{InboxMissing, "", dropFirst(ledger.TableInbox)},
-	{InboxWrong, "not stored", copyToStranger(ledger.TableInbox)},
-	{InboxWrong, "not arrived", func(h *hammer) {
+	{check.InboxMissing, "", dropFirst(ledger.TableInbox)},
+	{check.InboxWrong, "not stored", copyToStranger(ledger.TableInbox)},
+	{check.InboxWrong, "not arrived", func(h *hammer) {
 		h.put(ledger.TableInbox, ledger.UnitKey("wjw@320582", waitingID[:]), exchange.Encode([]uint16{0}))
 	}},
-	{OutboxMissing, "", dropFirst(ledger.TableOutbox)},
-	{OutboxWrong, "", copyToStranger(ledger.TableOutbox)},
-	{KeyOrphan, "", func(h *hammer) {
+	{check.OutboxMissing, "", dropFirst(ledger.TableOutbox)},
+	{check.OutboxWrong, "", copyToStranger(ledger.TableOutbox)},
+	{check.KeyOrphan, "", func(h *hammer) {
 		edit(h, ledger.TableKey, h.first(ledger.TableKey), func(k *ledger.KeyRow) { k.Exchange[0] ^= 0xff })
 	}},
-	{KeyCount, "none", dropFirst(ledger.TableKey)},
-	{KeyCount, "two", copyToStranger(ledger.TableKey)},
-	{DeadlineWrong, "none", dropFirst(ledger.TableDeadline)},
-	{DeadlineOrphan, "", copyToStranger(ledger.TableDeadline)},
-	{LeaseWrong, "", copyToStranger(ledger.TableLease)},
-	{HeldWrong, "", func(h *hammer) {
+	{check.KeyCount, "none", dropFirst(ledger.TableKey)},
+	{check.KeyCount, "two", copyToStranger(ledger.TableKey)},
+	{check.DeadlineWrong, "none", dropFirst(ledger.TableDeadline)},
+	{check.DeadlineOrphan, "", copyToStranger(ledger.TableDeadline)},
+	{check.LeaseWrong, "", copyToStranger(ledger.TableLease)},
+	{check.HeldWrong, "", func(h *hammer) {
 		edit(h, ledger.TableHeld, h.first(ledger.TableHeld), func(r *ledger.HeldRow) { r.Peer = "999999" })
 	}},
-	{CountsWrong, "held", dropFirst(ledger.TableHeld)},
-	{AuditGap, "first", dropFirst(ledger.TableAudit)},
-	{AuditGap, "last", func(h *hammer) { k := h.keys(ledger.TableAudit); h.drop(ledger.TableAudit, k[len(k)-1]) }},
-	{AuditFrontier, "a leaf was altered", func(h *hammer) {
+	{check.CountsWrong, "held", dropFirst(ledger.TableHeld)},
+	{check.AuditGap, "first", dropFirst(ledger.TableAudit)},
+	{check.AuditGap, "last", func(h *hammer) { k := h.keys(ledger.TableAudit); h.drop(ledger.TableAudit, k[len(k)-1]) }},
+	{check.AuditFrontier, "a leaf was altered", func(h *hammer) {
 		edit(h, ledger.TableAudit, h.first(ledger.TableAudit), func(e *ledger.Event) { e.Person = "x" })
 	}},
-	{AuditFrontier, "the root was altered", func(h *hammer) {
+	{check.AuditFrontier, "the root was altered", func(h *hammer) {
 		edit(h, ledger.TableMeta, []byte("audit"), func(f *merkle.Frontier) { f.Roots[0][0] ^= 1 })
 	}},
-	{AuditOrder, "", func(h *hammer) {
+	{check.AuditOrder, "", func(h *hammer) {
 		edit(h, ledger.TableAudit, h.first(ledger.TableAudit), func(e *ledger.Event) { e.Index = 1 << 40 })
 	}},
-	{StatementHistory, "directory", dropFirst(ledger.TableHistory)},
-	{DirectoryMismatch, "domain", dropFirst(ledger.TableDomain)},
-	{DirectoryMismatch, "parent", func(h *hammer) { h.put(ledger.TableParent, []byte(county), []byte("320000")) }},
-	{DirectoryMismatch, "unit", dropFirst(ledger.TableUnit)},
-	{TokenMismatch, "no person", dropFirst(ledger.TablePerson)},
-	{TokenMismatch, "no token", dropFirst(ledger.TableToken)},
+	{check.StatementHistory, "directory", dropFirst(ledger.TableHistory)},
+	{check.DirectoryMismatch, "domain", dropFirst(ledger.TableDomain)},
+	{check.DirectoryMismatch, "parent", func(h *hammer) { h.put(ledger.TableParent, []byte(county), []byte("320000")) }},
+	{check.DirectoryMismatch, "unit", dropFirst(ledger.TableUnit)},
+	{check.TokenMismatch, "no person", dropFirst(ledger.TablePerson)},
+	{check.TokenMismatch, "no token", dropFirst(ledger.TableToken)},
 }
 
-func options(t *testing.T, conf *config.Node) Options {
+func options(t *testing.T, conf *config.Node) check.Options {
 	t.Helper()
 	p, err := sm.New(conf.Crypto.Provider)
 	if err != nil {
@@ -242,7 +243,7 @@ func options(t *testing.T, conf *config.Node) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Provider: p, Anchor: anchor}
+	return check.Options{Provider: p, Anchor: anchor}
 }
 
 func empty(t *testing.T) *bench {
@@ -254,6 +255,6 @@ func empty(t *testing.T) *bench {
 	return &bench{TB: t, provider: p, rows: &ledgertest.Memory{}}
 }
 
-func isRunning(err error) bool { return errors.Is(err, ErrRunning) }
+func isRunning(err error) bool { return errors.Is(err, check.ErrRunning) }
 
-func isNothing(err error) bool { return errors.Is(err, ErrNothing) }
+func isNothing(err error) bool { return errors.Is(err, check.ErrNothing) }

@@ -1,4 +1,4 @@
-// Package check looks at what a stopped replica keeps and tells everything that
+// Package check looks at what a replica keeps and tells everything that
 // does not fit together: rows that contradict each other, receipts that back no
 // delivery, chunks that are gone. It changes nothing, reads each table in order
 // with bounded memory, and names objects by their ids, never by what is in them.

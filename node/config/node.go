@@ -61,6 +61,9 @@ type Domain struct {
 	Superior     *Superior     `yaml:"superior,omitempty"`     // nil at the top
 	Subordinates *Subordinates `yaml:"subordinates,omitempty"` // nil where there is none
 	Limits       Limits        `yaml:"limits,omitempty"`
+	// BackupKey is the public half of the offline pair that alone opens the
+	// domain's backups; without it none are made.
+	BackupKey string `yaml:"backup_key,omitempty" path:"yes"`
 	// Heartbeat is how long a replica waits to hear of its leader before it
 	// asks for an election.
 	Heartbeat Duration `yaml:"heartbeat,omitempty" default:"1s"`

@@ -49,6 +49,7 @@ func newSession(ctx context.Context, l *line, a agreement, st stream) *session {
 func (s *session) run() *closure {
 	s.count.Sessions.Add(1)
 	s.state.connected(s.resync())
+	s.state.greeted(&s.agreement)
 	s.state.skew(s.skew)
 	s.log.Info("link: session opened", "term", s.theirs.Term, "skew", s.skew)
 	s.spawn(s.read, func(err error) { s.end(err); close(s.drained) })
@@ -142,6 +143,7 @@ func (s *session) acked(a *yizhanv1.Ack) error {
 	s.count.AcksReceived.Add(1)
 	if rows > 0 {
 		s.healthy.Store(true)
+		s.state.heard(c, a.GetSequence())
 		s.acks.note(c, a.GetSequence(), rows)
 	}
 	s.out.window.grant(Window{a.GetCreditBytes(), a.GetCreditMessages()})

@@ -54,8 +54,9 @@ func (c *Counters) status(s *state) exchange.LinkStatus {
 
 // state is what people are shown of one link. It is safe for concurrent use.
 type state struct {
-	mu sync.Mutex
-	s  exchange.LinkStatus
+	mu   sync.Mutex
+	s    exchange.LinkStatus
+	said *Said // nil until the peer spoke of the numbering in force
 }
 
 func newState(peer exchange.Domain, direction, initial string) *state {

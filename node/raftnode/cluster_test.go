@@ -103,6 +103,7 @@ func (n *node) config() Config {
 		Domain: "320582", Replica: n.name, Dir: filepath.Join(n.dir, "raft"), Address: n.address,
 		Stream: listen(n.t, n.address), Store: n.store, Applier: counter{string(n.name)}, Bootstrap: n.bootstrap,
 		Logger: logger(n.t), Heartbeat: 500 * time.Millisecond, CommitTimeout: 10 * time.Millisecond,
+		pause: 20 * time.Millisecond,
 	}
 	n.tune(&c)
 	return c

@@ -80,8 +80,13 @@ type Config struct {
 	// zero.
 	SnapshotEntries, TrailingEntries uint64
 	SnapshotInterval                 time.Duration
+	// TransferRate bounds the bytes a second that the state is sent with to a
+	// replica that lags too far; 64 MiB when zero.
+	TransferRate int64
 
-	segment int // bytes of a file of the log; tests make it small
+	segment int           // bytes of a file of the log; tests make it small
+	heldLog int64         // bytes of log kept for a replica that is being sent the state
+	pause   time.Duration // see transfers; tests make it short
 }
 
 func (c *Config) validate() error {
@@ -105,7 +110,10 @@ func (c *Config) setDefaults() {
 	setDefault(&c.SnapshotInterval, time.Minute)
 	setDefault(&c.SnapshotEntries, 8192)
 	setDefault(&c.TrailingEntries, 8192)
+	setDefault(&c.TransferRate, 64<<20)
 	setDefault(&c.segment, segmentSize)
+	setDefault(&c.heldLog, maxHeld)
+	setDefault(&c.pause, transferPause)
 }
 
 func setDefault[T comparable](v *T, to T) {

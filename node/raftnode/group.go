@@ -22,6 +22,8 @@ type Group struct {
 	log       *slog.Logger
 	raft      *raft.Raft
 	disk      *disk
+	kept      *keptLog
+	transport *transport
 	full      shortage
 	snapshots *snapshots
 	store     *store.Store
@@ -74,19 +76,22 @@ func (g *Group) open() (err error) {
 	if g.disk, err = openDisk(g.config.Dir, g.config.segment, &g.full, g.fail, logger); err != nil {
 		return errors.Join(err, g.config.Stream.Close())
 	}
-	t := newTransport(g.config.Stream, g.config.Address, logger)
+	if g.snapshots, err = openSnapshots(g.config.Dir, g.store); err != nil {
+		return errors.Join(err, g.config.Stream.Close(), g.disk.Close())
+	}
+	t := g.newTransport(logger)
+	g.transport = t
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.Close(), g.disk.Close())
 		}
 	}()
-	if g.snapshots, err = openSnapshots(g.config.Dir, g.store); err != nil {
-		return err
-	}
-	log, err := raft.NewLogCache(logCache, g.disk)
+	g.kept = &keptLog{LogStore: g.disk, holds: holds{most: g.config.heldLog, full: g.full.on.Load, log: g.log}}
+	log, err := raft.NewLogCache(logCache, g.kept)
 	if err != nil {
 		return err
 	}
+	g.snapshots.log, g.snapshots.holds = log, &g.kept.holds
 	conf := g.raftConfig()
 	if err := g.prepare(conf, log, t); err != nil {
 		return err
@@ -153,6 +158,11 @@ func (g *Group) prepare(conf *raft.Config, log raft.LogStore, t raft.Transport) 
 	if after := g.snapshots.latest().Index; first > after+1 {
 		return fmt.Errorf("the Raft log begins at index %d but its snapshot ends at %d: remove this replica from the domain and join it again with empty directories", first, after)
 	}
+	if m := g.snapshots.latest(); m.Index > 0 {
+		if err := g.snapshots.forget(m); err != nil { // a crash came between
+			return err
+		}
+	}
 	if exists || len(g.config.Bootstrap) == 0 {
 		return nil
 	}
@@ -204,7 +214,8 @@ func (g *Group) end() { g.endOnce.Do(func() { close(g.ending) }) }
 // teardown waits for the end and closes everything, the log last.
 func (g *Group) teardown() {
 	<-g.ending
-	err := g.raft.Shutdown().Error() // also closes the transport and its stream
+	down := g.raft.Shutdown()
+	err := errors.Join(g.transport.Close(), down.Error()) // in this order: a state under way would be waited for
 	close(g.silent)
 	g.workers.Wait()
 	err = errors.Join(err, g.disk.Close())

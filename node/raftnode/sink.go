@@ -35,16 +35,22 @@ func (k *sink) Write(p []byte) (int, error) {
 }
 
 // Close installs what was received, durably, and only then makes the reference
-// that lets Raft forget the log before it. A crash in between leaves a store
-// that is ahead of Raft's log, which is harmless; the other order would leave
-// one that is behind, with entries missing.
+// that lets Raft forget the log before it, and then forgets that. A crash in
+// between leaves a store that is ahead of Raft's log, which is harmless, or a log
+// that is cut at the next start; the other order would leave a store that is
+// behind, with entries missing.
 func (k *sink) Close() error {
-	if !k.reference {
-		if err := k.install(); err != nil {
-			return err
-		}
+	if k.reference {
+		return k.to.save(k.meta)
 	}
-	return k.to.save(k.meta)
+	if err := k.install(); err != nil {
+		return err
+	}
+	if err := k.to.save(k.meta); err != nil {
+		return err
+	}
+	k.to.received.Add(1)
+	return k.to.forget(k.meta)
 }
 
 func (k *sink) install() error {
@@ -73,6 +79,8 @@ func (k *sink) Cancel() error {
 // read: Raft also opens snapshots that it does not read.
 type stream struct {
 	snap *store.Snapshot
+	end  func(sent bool) // called once
+	sent bool            // the receiver has installed it
 	pipe *io.PipeReader
 	done chan struct{}
 }
@@ -97,5 +105,6 @@ func (s *stream) Close() error {
 		_ = s.pipe.Close() // never fails
 		<-s.done
 	}
+	s.end(s.sent)
 	return s.snap.Close()
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 	"github.com/yizhan-exchange/yizhan/node/store"
@@ -21,6 +22,10 @@ import (
 type snapshots struct {
 	dir   string
 	store *store.Store
+
+	log      raft.LogStore // as Raft sees it
+	holds    *holds
+	received atomic.Uint64 // states of other replicas that were installed
 
 	mu    sync.Mutex
 	known []snapshotMeta // newest first, at most two: Open may come after the next Create
@@ -82,11 +87,13 @@ func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if !ok {
 		return nil, nil, fmt.Errorf("raftnode: snapshot %s was superseded", id)
 	}
+	hold := s.holds.take(m.Index)
 	snap, err := s.store.Snapshot()
 	if err != nil {
+		s.holds.release(hold, false)
 		return nil, nil, err
 	}
-	return m.raft(snap.Size()), &stream{snap: snap}, nil
+	return m.raft(snap.Size()), &stream{snap: snap, end: func(sent bool) { s.holds.release(hold, sent) }}, nil
 }
 
 func (s *snapshots) find(id string) (snapshotMeta, bool) {
@@ -131,6 +138,35 @@ func (s *snapshots) save(m snapshotMeta) error {
 	s.known = append([]snapshotMeta{m}, s.known...)
 	s.known = s.known[:min(len(s.known), 2)]
 	return nil
+}
+
+// forget removes what a received snapshot replaces from the log, and nothing
+// after it: Raft remembers the last index of its log, and removing that behind
+// its back leaves a replica that takes no entry up to it (hashicorp/raft #697).
+// What is left after an entry that the snapshot contradicts is contradicted by
+// the leader next, and removed in the ordinary way.
+func (s *snapshots) forget(m snapshotMeta) error {
+	first, err := s.log.FirstIndex()
+	if err != nil || first == 0 {
+		return err
+	}
+	last, err := s.log.LastIndex()
+	if err != nil {
+		return err
+	}
+	if last < m.Index || first > m.Index+1 {
+		s.holds.drop()
+		return s.log.DeleteRange(first, last) // it does not go on from the snapshot
+	}
+	if first > m.Index {
+		return nil
+	}
+	var at raft.Log
+	if err := s.log.GetLog(m.Index, &at); err != nil || at.Term == m.Term {
+		return err
+	}
+	s.holds.drop()
+	return s.log.DeleteRange(first, m.Index)
 }
 
 func writeDurably(dir, name string, b []byte) error {

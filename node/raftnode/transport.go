@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -17,22 +18,87 @@ const (
 
 // transport is Raft's network transport without its heartbeat fast path, which
 // races the term of the main loop (hashicorp/raft #695).
-type transport struct{ *raft.NetworkTransport }
+type transport struct {
+	*raft.NetworkTransport
+	transfers
+	reference func() snapshotMeta // the newest
+	incoming  chan raft.RPC
+	closed    chan struct{}
+	closing   sync.Once
+}
+
+var (
+	_ raft.Transport   = (*transport)(nil)
+	_ raft.WithPreVote = (*transport)(nil)
+	_ raft.WithClose   = (*transport)(nil)
+)
+
+func (g *Group) newTransport(logger hclog.Logger) *transport {
+	t := &transport{incoming: make(chan raft.RPC), closed: make(chan struct{}), reference: g.snapshots.latest,
+		transfers: transfers{rate: g.config.TransferRate, pause: g.config.pause, log: g.log, ending: g.ending},
+		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			Stream:  &streamLayer{Stream: g.config.Stream, address: streamAddress(g.config.Address), open: map[net.Conn]bool{}},
+			Logger:  logger,
+			MaxPool: maxPool,
+			Timeout: streamTimeout,
+		})}
+	go t.relay()
+	return t
+}
 
 // SetHeartbeatHandler does nothing, so that heartbeats queue like any request.
-func (transport) SetHeartbeatHandler(func(raft.RPC)) {}
+func (*transport) SetHeartbeatHandler(func(raft.RPC)) {}
 
-func newTransport(s Stream, address string, logger hclog.Logger) transport {
-	return transport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:  &streamLayer{Stream: s, address: streamAddress(address), open: map[net.Conn]bool{}},
-		Logger:  logger,
-		MaxPool: maxPool,
-		Timeout: streamTimeout,
-	})}
+// Consumer implements raft.Transport.
+func (t *transport) Consumer() <-chan raft.RPC { return t.incoming }
+
+// relay hands requests on, in their order.
+func (t *transport) relay() {
+	for {
+		select {
+		case rpc := <-t.NetworkTransport.Consumer():
+			if a, ok := rpc.Command.(*raft.AppendEntriesRequest); ok {
+				t.follows(a)
+			}
+			select {
+			case t.incoming <- rpc:
+			case <-t.closed:
+				return
+			}
+		case <-t.closed:
+			return
+		}
+	}
+}
+
+// follows spares Raft the check that entries go on from its snapshot: the log
+// has no entry there any more, or one that the snapshot contradicts, and Raft
+// would ask for the snapshot again, for ever (hashicorp/raft #697).
+func (t *transport) follows(a *raft.AppendEntriesRequest) {
+	m := t.reference()
+	if m.Index > 0 && a.PrevLogEntry == m.Index && a.PrevLogTerm == m.Term {
+		a.PrevLogEntry, a.PrevLogTerm = 0, 0
+	}
+}
+
+// InstallSnapshot implements raft.Transport.
+func (t *transport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	return t.send(id, data, func(paced io.Reader) (bool, error) {
+		err := t.NetworkTransport.InstallSnapshot(id, target, args, resp, paced)
+		return err == nil && resp.Success, err
+	})
+}
+
+// Close implements raft.WithClose.
+func (t *transport) Close() error {
+	t.closing.Do(func() { close(t.closed) })
+	return t.NetworkTransport.Close()
 }
 
 // streamLayer gives a Stream the shape Raft wants, and closes what it accepted
-// when it closes: Raft itself would leave those connections to their peers.
+// and dialled when it closes. Raft itself would leave accepted connections to
+// their peers, and would wait for a state on its way to or from a peer that
+// hangs.
 type streamLayer struct {
 	Stream
 	address streamAddress
@@ -46,7 +112,11 @@ type streamLayer struct {
 func (l *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	return l.Stream.Dial(ctx, string(address))
+	c, err := l.Stream.Dial(ctx, string(address))
+	if err != nil {
+		return nil, err
+	}
+	return l.track(c)
 }
 
 // Accept implements net.Listener.
@@ -55,6 +125,10 @@ func (l *streamLayer) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.track(c)
+}
+
+func (l *streamLayer) track(c net.Conn) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -62,7 +136,7 @@ func (l *streamLayer) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	l.open[c] = true
-	return &accepted{Conn: c, layer: l}, nil
+	return &tracked{Conn: c, layer: l}, nil
 }
 
 // Addr returns the advertised address, which is the replica's name to Raft.
@@ -80,12 +154,12 @@ func (l *streamLayer) Close() error {
 	return l.Stream.Close()
 }
 
-type accepted struct {
+type tracked struct {
 	net.Conn
 	layer *streamLayer
 }
 
-func (a *accepted) Close() error {
+func (a *tracked) Close() error {
 	a.layer.mu.Lock()
 	delete(a.layer.open, a.Conn)
 	a.layer.mu.Unlock()

@@ -25,6 +25,14 @@ func (r *recent) add(heads ...applied) {
 	}
 }
 
+// begin forgets what was before a state that came from elsewhere.
+func (r *recent) begin(h Head) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heads = [remembered]Head{}
+	r.heads[h.Index%remembered] = h
+}
+
 // DigestAt returns the rolling digest after the entry of that index, false when
 // it is too long ago, has not been applied, or was applied before the store was
 // opened or replaced by a snapshot.

@@ -11,6 +11,10 @@ import (
 	"path/filepath"
 )
 
+// stageSync is how much of a snapshot may wait in memory for the disk: all of it
+// at the end would hold up whatever else is synced then.
+const stageSync = 16 << 20
+
 // ErrSnapshot reports a snapshot that is torn, damaged or not ours.
 var ErrSnapshot = errors.New("store: unusable snapshot")
 
@@ -23,6 +27,7 @@ type Stage struct {
 
 	header, footer []byte
 	left           uint64 // bytes of the database still to come
+	unsynced       int    // bytes written since the last sync
 	opened         *handle
 	head           Head
 }
@@ -50,6 +55,12 @@ func (g *Stage) Write(p []byte) (int, error) {
 	}
 	_, _ = g.sum.Write(body) // a hash never fails
 	g.left -= uint64(len(body))
+	if g.unsynced += len(body); g.unsynced >= stageSync {
+		g.unsynced = 0
+		if err := g.file.Sync(); err != nil {
+			return 0, err
+		}
+	}
 	g.footer = append(g.footer, p[len(body):]...)
 	if len(g.footer) > snapshotFooter {
 		return 0, fmt.Errorf("%w: bytes after the end", ErrSnapshot)
@@ -137,7 +148,7 @@ func (g *Stage) install() error {
 	}
 	before := s.replace(g.opened)
 	g.opened, g.file = nil, nil
-	s.recent.add(applied{head: g.head})
+	s.recent.begin(g.head)
 	s.applied.Store(g.head.Index)
 	s.notice.broadcast()
 	go func() { _ = before.close() }() // a file without a name: nothing to save

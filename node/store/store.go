@@ -91,7 +91,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	s.notice.init()
 	s.current = h
 	s.applied.Store(head.Index)
-	s.recent.add(applied{head: head})
+	s.recent.begin(head)
 	return s, nil
 }
 

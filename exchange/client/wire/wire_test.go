@@ -37,6 +37,12 @@ func fill(v reflect.Value, n *int) {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem(), n)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, n)
+		fill(value, n)
+		v.SetMapIndex(key, value)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			fill(v.Field(i), n)
@@ -112,6 +118,15 @@ func TestEveryFieldSurvivesTheWire(t *testing.T) {
 	})
 	roundTrip(t, func(v []exchange.DomainStatus) ([]exchange.DomainStatus, error) {
 		return ok(wire.DecodeCluster(wire.EncodeCluster(v)))
+	})
+	roundTrip(t, func(v exchange.CheckOptions) (exchange.CheckOptions, error) {
+		return ok(wire.DecodeCheckOptions(wire.EncodeCheckOptions(v)))
+	})
+	roundTrip(t, func(v exchange.CheckProgress) (exchange.CheckProgress, error) {
+		return ok(wire.DecodeCheckProgress(wire.EncodeCheckProgress(v)))
+	})
+	roundTrip(t, func(v exchange.DomainCheck) (exchange.DomainCheck, error) {
+		return ok(wire.DecodeDomainCheck(wire.EncodeDomainCheck(v)))
 	})
 }
 

@@ -13,9 +13,14 @@ import (
 	"github.com/yizhan-exchange/yizhan/node/config"
 )
 
-const checkHelp = `Check what a stopped node keeps: every row of its ledgers against every other,
-every chunk that an exchange refers to, the audit tree from its leaves. Nothing
-is changed.
+const checkHelp = `Check what a stopped node keeps, or with --online a domain that runs: every row of
+the ledgers against every other, every chunk that an exchange refers to, the audit
+tree from its leaves. Nothing is changed.
+
+Offline, --config names node.yaml. With --online the identity's domain is asked
+(--config is then client.yaml): every replica checks a copy of its own ledger
+while it goes on serving, they are compared with each other, and with what the
+neighbours say that they have. It needs room for one copy of the ledger.
 
 Warnings are what a replica that lags behind may show; --strict takes missing
 chunks for errors. --content reads every chunk again, --signatures verifies every
@@ -32,9 +37,10 @@ type checkView struct {
 func newCheckCommand(a *app) *cobra.Command {
 	var path string
 	var o check.Options
+	var online bool
 	c := &cobra.Command{
-		Use: "check --config node.yaml", Short: "Check the stores of a stopped node", Long: checkHelp,
-		Example: "  yizhan cluster check --config /etc/yizhan/node.yaml --signatures",
+		Use: "check --config node.yaml | --online", Short: "Check the stores of a stopped node, or a domain that runs", Long: checkHelp,
+		Example: "  yizhan cluster check --config /etc/yizhan/node.yaml --signatures\n  yizhan cluster check --online --as bgs@320582/admin",
 		Args:    cobra.NoArgs,
 	}
 	f := c.Flags()
@@ -42,7 +48,16 @@ func newCheckCommand(a *app) *cobra.Command {
 	f.BoolVar(&o.Signatures, "signatures", false, "verify every manifest and receipt")
 	f.BoolVar(&o.Content, "content", false, "read every chunk again")
 	f.BoolVar(&o.Strict, "strict", false, "a missing chunk is an error")
-	c.RunE = func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), path, o) }
+	f.BoolVar(&online, "online", false, "check the domain of the identity while it runs")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !online {
+			return a.check(cmd.Context(), path, o)
+		}
+		if f.Changed("config") {
+			a.configFile = path
+		}
+		return a.checkOnline(cmd.Context(), exchange.CheckOptions{Signatures: o.Signatures, Content: o.Content, Strict: o.Strict})
+	}
 	return c
 }
 
@@ -70,7 +85,7 @@ func (a *app) check(ctx context.Context, path string, o check.Options) error {
 func checkHint(err error, path string) string {
 	switch {
 	case errors.Is(err, check.ErrRunning):
-		return "Stop the node first: only a stopped node is checked. 节点正在运行，请先停止。"
+		return "Stop the node first, or check the domain while it runs: --online. 节点正在运行，请先停止，或改用 --online。"
 	case errors.Is(err, check.ErrNothing):
 		return "This node has never run, or data in " + path + " names another directory. 数据目录为空。"
 	}

@@ -36,7 +36,8 @@ func newClusterCommand(a *app) *cobra.Command {
 			})
 		}),
 	})
-	c.AddCommand(newCheckCommand(a), newPrepareCommand(a), newJoinCommand(a), newRemoveCommand(a), newTransferCommand(a), newInspectCommand(a), newRecoverCommand(a))
+	c.AddCommand(newCheckCommand(a), newPrepareCommand(a), newJoinCommand(a), newRemoveCommand(a), newTransferCommand(a), newInspectCommand(a), newRecoverCommand(a),
+		newBackupCommand(a), newBackupKeyCommand(a), newRestoreCommand(a))
 	return c
 }
 

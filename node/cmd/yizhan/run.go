@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -51,7 +52,7 @@ func (a *app) run(ctx context.Context, path string) error {
 		return usageError{} // all is said
 	}
 	a.keepStdout()
-	n, err := node.Start(conf, node.Options{Logger: newLogger(a.stderr, conf.Log), Version: versionText()})
+	n, err := node.Start(conf, node.Options{Logger: newLogger(a.stderr, conf.Log), Version: versionText(), ConfigDir: filepath.Dir(path)})
 	if err != nil {
 		return hinted{err, startHint(err, path), ""}
 	}
