@@ -153,7 +153,7 @@ func (h *hosted) start() (err error) {
 		Log:   &ledgerLog{router: h.router, group: h.group, store: h.store},
 		Vault: h.vault, Provider: n.provider, Anchor: h.anchor, Engine: engine, Clock: n.options.Clock, Random: n.options.Random,
 		Limits: form.Limits{Recipients: c.Limits.Recipients, Files: c.Limits.Files, Content: int64(c.Limits.Content)},
-		Expiry: c.Limits.Expiry.Std(), Version: n.options.Version, Logger: log,
+		Expiry: c.Limits.Expiry.Std(), DelayAfter: c.Limits.Delay.Std(), BounceAfter: c.Limits.Bounce.Std(), LinkState: h.linkState, Version: n.options.Version, Logger: log,
 	})
 	return nil
 }

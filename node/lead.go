@@ -120,6 +120,11 @@ func (h *hosted) expire(ctx context.Context) {
 			tick.Stop()
 			return
 		}
+		if n, err := h.domain.LookForDelays(ctx); err != nil && ctx.Err() == nil {
+			h.node.log.Warn("delayed exchanges could not be looked for; trying again", "domain", h.config.Domain, "err", err)
+		} else if n > 0 {
+			h.node.log.Warn("deliveries that nobody took were given up", "domain", h.config.Domain, "deliveries", n)
+		}
 		if n, err := h.domain.ExpireDue(ctx); err != nil && ctx.Err() == nil {
 			h.node.log.Warn("overdue deliveries could not be ended; trying again", "domain", h.config.Domain, "err", err)
 		} else if n > 0 {

@@ -41,6 +41,7 @@ const (
 	EventSentBack                        // a held envelope was refused by an officer, and the sender told
 	EventDismissed                       // a held message was dropped by an officer
 	EventWithdrawn                       // a queued exchange was taken back before it was sent; a signed VOID has its place
+	EventDelayed                         // nobody further on took an exchange for longer than usual; Reason tells what the link does
 )
 
 // Events of feature level 2 take numbers of their own ranges.
@@ -54,7 +55,7 @@ const (
 
 var eventNames = [...]string{"", "founded", "submitted", "received", "custody", "receipt", "acted", "notice", "recalled",
 	"opened", "denied", "given-up", "directory", "units", "policy", "person", "quarantined", "equivocation", "resync", "clock", "level",
-	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed", EventWithdrawn: "withdrawn",
+	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed", EventWithdrawn: "withdrawn", EventDelayed: "delayed",
 	EventRenewed: "renewed", EventAsked: "asked", EventRegained: "regained", EventRepeated: "repeated", EventResynced: "resynced"}
 
 // String returns the name used in exports.
@@ -76,6 +77,7 @@ type Event struct {
 	Unit     exchange.Unit   `cbor:"6,keyasint,omitempty"`
 	Person   exchange.Person `cbor:"7,keyasint,omitempty"`
 	Digest   crypto.Digest   `cbor:"8,keyasint,omitzero"` // of the statement concerned
+	Reason   string          `cbor:"9,keyasint,omitempty"`
 }
 
 // note adds an event to what audit will append.

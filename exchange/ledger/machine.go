@@ -167,6 +167,10 @@ func (t *txn) dispatch(c *Command) Result {
 		return t.dismiss(c.Dismiss)
 	case c.Close != nil:
 		return t.closeLinks(c.Close)
+	case c.Delay != nil:
+		return t.delay(c.Delay)
+	case c.Bounce != nil:
+		return t.bounce(c.Bounce)
 	}
 	t.note(Event{Kind: EventClock})
 	return Result{}

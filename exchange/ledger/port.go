@@ -51,6 +51,7 @@ const (
 
 // Tables of messages that travel. The numbers in between are of other rooms.
 const (
+	TableDelay   Table = 47 // phase ‖ time (8) ‖ exchange id -> nothing: passed on; whether it was taken is looked at later
 	TableTomb    Table = 46 // exchange id -> Tomb: recalled or refused before it came
 	TableStumble Table = 45 // peer ‖ 0 ‖ class -> StumbleRow: the message that is tried in vain
 )

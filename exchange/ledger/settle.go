@@ -66,6 +66,9 @@ func (t *txn) firstWord(m *exchange.Manifest, ex *Exchange, r *exchange.Receipt)
 // do not ride along.
 func (t *txn) forward(m *exchange.Manifest, ex *Exchange, onward []uint16) {
 	hops, _ := t.fan(m, onward)
+	if len(hops) > 0 {
+		t.passed(m.ID)
+	}
 	for _, h := range hops {
 		t.enqueue(h.Peer, exchange.ClassOf(m.Urgency), QueueRow{Exchange: m.ID, Deliveries: h.Deliveries})
 		if !ex.Inline {

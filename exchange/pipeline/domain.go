@@ -51,7 +51,7 @@ type Content interface {
 	Get(ctx context.Context, address crypto.Digest) ([]byte, error)
 }
 
-// Options of a domain. All fields but Limits, Expiry, Patience and Logger are required.
+// Options of a domain. All fields but Limits, Expiry, delays, LinkState, Patience and Logger are required.
 type Options struct {
 	Domain   exchange.Domain
 	Replica  exchange.Replica
@@ -65,9 +65,16 @@ type Options struct {
 	Random   io.Reader
 	Limits   form.Limits
 	Expiry   time.Duration // of deliveries; 30 days when zero
-	Patience int           // how often a message is judged in vain before it is set aside; 20 when zero
-	Version  string
-	Logger   *slog.Logger
+	// DelayAfter is when a sender is told that nobody further on took an
+	// exchange (1 hour when zero), BounceAfter when whoever passed it on gives
+	// it up (5 days when zero; at least ledger.MinBounce).
+	DelayAfter, BounceAfter time.Duration
+	// LinkState tells in a word what the link to a neighbour is doing; nil: it
+	// is not known here.
+	LinkState func(peer exchange.Domain) string
+	Patience  int // how often a message is judged in vain before it is set aside; 20 when zero
+	Version   string
+	Logger    *slog.Logger
 }
 
 // Domain carries out the use cases of one hosted domain. It implements
@@ -88,6 +95,13 @@ func New(o Options) *Domain {
 	if o.Expiry == 0 {
 		o.Expiry = 30 * 24 * time.Hour
 	}
+	if o.DelayAfter == 0 {
+		o.DelayAfter = time.Hour
+	}
+	if o.BounceAfter == 0 {
+		o.BounceAfter = 5 * 24 * time.Hour
+	}
+	o.BounceAfter = max(o.BounceAfter, ledger.MinBounce, o.DelayAfter)
 	if o.Patience == 0 {
 		o.Patience = patience
 	}

@@ -49,27 +49,32 @@ func (d *Domain) giveUp(ctx context.Context, id exchange.ID) (n int, err error) 
 		return 0, err
 	}
 	_, err = d.propose(ctx, opExpire, func() (ledger.Command, error) {
-		n = 0
-		groups, voids, err := d.openGroups(&ex)
+		groups, voids, err := d.openGroups(&ex, nil)
 		if err != nil {
 			return ledger.Command{}, err
 		}
 		c := &ledger.Deadline{Voids: voids}
-		for _, g := range groups {
-			n += len(g.deliveries)
-			s, err := d.sign(crypto.ContextReceipt, exchange.Receipt{State: g.state, Exchange: id, Manifest: ex.Digest, Domain: d.Domain,
-				Deliveries: g.deliveries, At: d.Clock(), Prev: g.prev, Reasons: g.reasons()})
-			if err != nil {
-				return ledger.Command{}, err
-			}
-			c.Receipts = append(c.Receipts, s)
-		}
-		return ledger.Command{Deadline: c}, nil
+		n, c.Receipts, err = d.ending(&ex, groups, "deadline")
+		return ledger.Command{Deadline: c}, err
 	})
 	if err != nil {
 		n = 0
 	}
 	return n, err
+}
+
+// ending signs one receipt for each group.
+func (d *Domain) ending(ex *ledger.Stored, groups []openGroup, why string) (n int, out []crypto.Signed, err error) {
+	for _, g := range groups {
+		n += len(g.deliveries)
+		s, err := d.sign(crypto.ContextReceipt, exchange.Receipt{State: g.state, Exchange: ex.M.ID, Manifest: ex.Digest, Domain: d.Domain,
+			Deliveries: g.deliveries, At: d.Clock(), Prev: g.prev, Reasons: g.reasons(why)})
+		if err != nil {
+			return 0, nil, err
+		}
+		out = append(out, s)
+	}
+	return n, out, nil
 }
 
 // openGroup is deliveries that end alike and continue the same receipt.
@@ -81,17 +86,18 @@ type openGroup struct {
 }
 
 // reasons say whether what bounced can still arrive somewhere.
-func (g *openGroup) reasons() []string {
+func (g *openGroup) reasons(why string) []string {
 	switch {
 	case g.state != exchange.Bounced:
-		return []string{"deadline"}
+		return []string{why}
 	case g.unsent:
-		return []string{"deadline", ledger.ReasonNotSent}
+		return []string{why, ledger.ReasonNotSent}
 	}
-	return []string{"deadline", ledger.ReasonInDoubt}
+	return []string{why, ledger.ReasonInDoubt}
 }
 
-func (d *Domain) openGroups(ex *ledger.Stored) (groups []openGroup, voids []ledger.Withdrawn, err error) {
+// openGroups groups what is not final, as far as only allows it.
+func (d *Domain) openGroups(ex *ledger.Stored, only func(*ledger.Delivery) bool) (groups []openGroup, voids []ledger.Withdrawn, err error) {
 	unsent, voids, err := d.withdrawn(ex, ex.Deliveries)
 	if err != nil {
 		return nil, nil, err
@@ -102,7 +108,7 @@ func (d *Domain) openGroups(ex *ledger.Stored) (groups []openGroup, voids []ledg
 			if err != nil {
 				return err
 			}
-			if del.State.Final() {
+			if del.State.Final() || only != nil && !only(&del) {
 				continue
 			}
 			state := exchange.Bounced

@@ -76,6 +76,7 @@ type listed struct {
 	state exchange.State
 	at    exchange.Time
 	urged uint32
+	late  bool
 }
 
 // rows reads one page of a box that matches the query.
@@ -84,7 +85,7 @@ func (d *Domain) rows(table ledger.Table, u exchange.Unit, q exchange.ListQuery)
 	viewErr := d.Log.View(func(r ledger.Reader) error {
 		ledger.Listed(r, table, u, before, func(id exchange.ID) bool {
 			var row listed
-			if row, err = readListed(r, table, u, id); err != nil {
+			if row, err = readListed(r, table, u, id, d.late); err != nil {
 				return false
 			}
 			if q.State != "" && row.state.String() != q.State || q.Kind != "" && row.ex.M.Kind.String() != q.Kind {
@@ -104,7 +105,7 @@ func (d *Domain) rows(table ledger.Table, u exchange.Unit, q exchange.ListQuery)
 
 // readListed takes the state of the unit's own delivery, or of the least
 // advanced one when the unit is the sender.
-func readListed(r ledger.Reader, table ledger.Table, u exchange.Unit, id exchange.ID) (row listed, err error) {
+func readListed(r ledger.Reader, table ledger.Table, u exchange.Unit, id exchange.ID, late func(*ledger.Delivery) bool) (row listed, err error) {
 	if row.ex, _, err = ledger.Find(r, id); err != nil {
 		return row, err
 	}
@@ -120,6 +121,7 @@ func readListed(r ledger.Reader, table ledger.Table, u exchange.Unit, id exchang
 		if err != nil {
 			return row, err
 		}
+		row.late = row.late || table == ledger.TableOutbox && late(&del)
 		if n == 0 || del.State < row.state {
 			row.state, row.urged = del.State, del.Urged
 		}
@@ -132,7 +134,7 @@ func readListed(r ledger.Reader, table ledger.Table, u exchange.Unit, id exchang
 func (d *Domain) summary(ctx context.Context, f *federation, c exchange.Caller, row *listed) exchange.Summary {
 	m := &row.ex.M
 	s := exchange.Summary{ID: m.ID, Kind: m.Kind.String(), From: m.From, Type: typeName(m), Urgency: m.Urgency.String(),
-		State: row.state.String(), At: row.at, Files: max(len(m.Parts)-1, 0), Urged: int(row.urged), Title: withheld}
+		State: row.state.String(), At: row.at, Files: max(len(m.Parts)-1, 0), Urged: int(row.urged), Delayed: row.late, Title: withheld}
 	if from, ok := f.party(m.From); ok {
 		s.FromName = from.Unit.Name
 	}

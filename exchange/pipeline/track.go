@@ -84,6 +84,7 @@ func (d *Domain) tracking(f *federation, ex *ledger.Stored) (exchange.Tracking, 
 			if view.Receipts, err = d.receiptViews(&ex.M, receipts, i); err != nil {
 				return err
 			}
+			d.delayed(f, &view, &del)
 			doubt(&view, &del, ex.M.To[i].Unit.Domain())
 			t.Deliveries = append(t.Deliveries, view)
 			t.Final = t.Final && del.State.Final()

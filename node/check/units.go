@@ -109,6 +109,7 @@ func (c *checker) small() {
 		}
 	})
 	rows(c, ledger.TableTomb, nil, idSize, func([]byte, ledger.Tomb) { c.report.Counts.Tombs++ })
+	c.scan(ledger.TableDelay, nil, 1+8+idSize, func(_, _ []byte) {})
 	rows(c, ledger.TableStumble, nil, 2, func([]byte, ledger.StumbleRow) {})
 	rows(c, ledger.TableHeld, nil, 6, func(k []byte, h ledger.HeldRow) {
 		c.report.Counts.Held++

@@ -87,6 +87,8 @@ func (l *Limits) check(r *reader, key string) {
 	between(r, key+".content", l.Content, 1, exchange.MaxContent)
 	between(r, key+".files", l.Files, 1, exchange.MaxFiles)
 	between(r, key+".recipients", l.Recipients, 1, exchange.MaxRecipients)
+	between(r, key+".delay", l.Delay, Duration(time.Minute), Duration(30*day))
+	between(r, key+".bounce", l.Bounce, Duration(time.Hour), Duration(365*day))
 	between(r, key+".expiry", l.Expiry, Duration(time.Hour), Duration(3650*day))
 	between(r, key+".free_disk", l.FreeDisk, 1<<20, 1<<50)
 }

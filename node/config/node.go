@@ -120,6 +120,8 @@ type Limits struct {
 	Files      int      `yaml:"files,omitempty" default:"64"`
 	Recipients int      `yaml:"recipients,omitempty" default:"512"`
 	Expiry     Duration `yaml:"expiry,omitempty" default:"30d"`     // of deliveries
+	Delay      Duration `yaml:"delay,omitempty" default:"1h"`       // until a sender is told that nobody further on took it
+	Bounce     Duration `yaml:"bounce,omitempty" default:"5d"`      // until it is given up then
 	FreeDisk   Size     `yaml:"free_disk,omitempty" default:"1GiB"` // kept free by the content store
 }
 

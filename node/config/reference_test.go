@@ -51,6 +51,8 @@ var reference = []struct{ key, en, zh string }{
 	{"domains[].limits.files", "most files of one exchange; at most 64", "单次交换的文件数上限；不超过 64"},
 	{"domains[].limits.recipients", "most recipients of one exchange; at most 512", "单次交换的接收单位上限；不超过 512"},
 	{"domains[].limits.expiry", "how long a delivery may wait before it expires", "投递等待的最长期限，逾期作过期处理"},
+	{"domains[].limits.delay", "how long the next station may take to accept an exchange before its sender is told of a delay", "下一站多久未收存即向发送方提示迟延"},
+	{"domains[].limits.bounce", "how long it may take before whoever passed it on gives it up (bounced); at least 1h", "下一站多久未收存即由转出方作无法投递处理；不少于 1h"},
 	{"domains[].limits.free_disk", "bytes of the disk that content leaves free; below it nothing is taken in", "内容存储须保留的磁盘空间；低于此值不再接收"},
 	{"domains[].backup_key", "public half of the offline pair that opens backups, made by `yizhan cluster backup-key`; without it no backup is made", "备份公钥文件，由 `yizhan cluster backup-key` 生成，私钥离线保存；不填则不能备份"},
 	{"domains[].heartbeat", "how long a replica waits to hear of its leader before it asks for an election; longer over slow networks", "未收到主副本消息多久后发起选举；慢速网络宜加长"},

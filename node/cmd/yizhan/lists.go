@@ -83,7 +83,7 @@ func (a *app) printList(items []exchange.Summary, next string) error {
 	return a.print(items, func(w io.Writer) {
 		t := newTable("ID", "TIME", "STATE", "FROM", "TO", "TYPE", "NUMBER", "TITLE")
 		for _, s := range items {
-			t.add(s.ID.String(), clock(s.At), stateWord(s.State)+urged(s.Urged), string(s.From), joinUnits(s.To, 2), s.Type, s.Number, mark(s.Urgency)+s.Title)
+			t.add(s.ID.String(), clock(s.At), stateWord(s.State)+urged(s.Urged)+late(s.Delayed), string(s.From), joinUnits(s.To, 2), s.Type, s.Number, mark(s.Urgency)+s.Title)
 		}
 		t.write(w)
 		if next != "" {
@@ -97,6 +97,13 @@ func urged(n int) string {
 		return ""
 	}
 	return fmt.Sprintf(" 催办%d次", n)
+}
+
+func late(delayed bool) string {
+	if delayed {
+		return " 迟延"
+	}
+	return ""
 }
 
 func mark(urgency string) string {
