@@ -271,6 +271,7 @@ type DomainStatus struct {
 	Exchanges      uint64         `json:"exchanges"`
 	StoppedBecause string         `json:"stopped_because,omitempty"`
 	Health         Health         `json:"health"`
+	Load           Load           `json:"load"`
 }
 
 // MemberStatus is one replica of a domain.

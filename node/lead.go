@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/experimental"
 
 	"github.com/yizhan-exchange/yizhan/crypto/channel"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -198,7 +199,7 @@ func (h *hosted) openLink() (err error) {
 		Why: last.why,
 		Dial: func(_ context.Context, endpoint string) (*grpc.ClientConn, error) {
 			creds := channel.RotatingCredentials(t, func() (channel.Identity, error) { return h.identity(channel.ProtocolLink) }, string(s.Domain), channel.ProtocolLink)
-			return grpc.NewClient("passthrough:///"+endpoint, append(link.DialOptions(), last.options(creds)...)...)
+			return grpc.NewClient("passthrough:///"+endpoint, append(append(link.DialOptions(), experimental.WithBufferPool(buffers)), last.options(creds)...)...)
 		}})
 	return err
 }

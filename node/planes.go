@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
@@ -30,7 +31,12 @@ import (
 // A node speaks on three planes: replicas of one domain among themselves,
 // domains to their neighbours, units and persons to their domain.
 
-const maxReplicaMessage = 4 << 20 // a chunk of 1 MiB, or a list of 8192 addresses
+const (
+	maxReplicaMessage = 4 << 20 // a chunk of 1 MiB, or a list of 8192 addresses
+	// maxReplicaCalls of one replica are under way here at once. What each lets
+	// in at its own door is far less; this bounds one that does not.
+	maxReplicaCalls = 1024
+)
 
 // openTransports makes the channels of the first two planes.
 func (n *Node) openTransports() (err error) {
@@ -96,7 +102,8 @@ func (n *Node) listenPeers() error {
 		p, ok := channel.PeerFromContext(ctx)
 		return exchange.Domain(p.Domain), exchange.Replica(p.Name), ok && p.Role == trust.RoleReplica
 	})
-	n.peerRPC = grpc.NewServer(grpc.Creds(channel.Accepted()), grpc.MaxRecvMsgSize(maxReplicaMessage),
+	n.peerRPC = grpc.NewServer(grpc.Creds(channel.Accepted()), grpc.MaxRecvMsgSize(maxReplicaMessage), experimental.BufferPool(buffers),
+		grpc.MaxConcurrentStreams(maxReplicaCalls),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second}))
 	n.replicas.Register(n.peerRPC)
 	replica.NewUpkeep(n.replicas, checker{n}).Register(n.peerRPC)
@@ -152,7 +159,7 @@ func (h *hosted) dialReplica(d exchange.Domain, r exchange.Replica) (*grpc.Clien
 // dialAddress connects to a replica of the domain wherever it is.
 func (h *hosted) dialAddress(d exchange.Domain, address string) (*grpc.ClientConn, error) {
 	creds := channel.RotatingCredentials(h.node.peers, func() (channel.Identity, error) { return h.identity(channel.ProtocolReplica) }, string(d), channel.ProtocolReplica)
-	return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(creds),
+	return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(creds), experimental.WithBufferPool(buffers),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReplicaMessage)), grpc.WithConnectParams(replicaReconnect),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}))
 }
@@ -188,7 +195,7 @@ func (n *Node) listenLinks() (err error) {
 		return fmt.Errorf("listen.link: %w", err)
 	}
 	n.linkMux = channel.NewMux(ln, n.links, channel.MuxOptions{OnError: n.refused("link")})
-	n.linkRPC = grpc.NewServer(append(link.ServerOptions(), grpc.Creds(channel.Accepted()))...)
+	n.linkRPC = grpc.NewServer(append(link.ServerOptions(), grpc.Creds(channel.Accepted()), experimental.BufferPool(buffers))...)
 	pb.RegisterLinkServer(n.linkRPC, n.linkEnd)
 	rpc := n.linkMux.Listen(channel.ProtocolLink, "")
 	n.spawn("link RPC", func() error { return n.linkRPC.Serve(rpc) })
@@ -225,6 +232,7 @@ func (n *Node) listenAPI() error {
 	}
 	n.api, err = api.New(api.Config{
 		Backend: n.backend, Operator: n, Membership: n, Upkeep: n.upkeepOf, Authenticator: bearer, Log: n.log, Version: n.options.Version, Node: n.config.Name,
+		Room: callersRoom(n.config.Limits), Options: []grpc.ServerOption{experimental.BufferPool(buffers)},
 		Credentials: credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}),
 	})
 	if err != nil {

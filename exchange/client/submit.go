@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"unicode/utf8"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
@@ -39,11 +41,15 @@ func (c *Client) Submit(ctx context.Context, s exchange.Submission, open func(in
 func submit(ctx context.Context, e *endpoint, s exchange.Submission, open func(int) (io.Reader, error)) (exchange.Submitted, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends the stream when this side fails
 	defer cancel()
-	stream, err := e.exchange().Submit(ctx)
+	size := contentSize(s)
+	stream, err := e.exchange().Submit(metadata.AppendToOutgoingContext(ctx, claims(s, size)...))
 	if err != nil {
 		return exchange.Submitted{}, err
 	}
 	err = stream.Send(&pb.SubmitRequest{Part: &pb.SubmitRequest_Header{Header: wire.EncodeSubmission(s)}})
+	if err == nil && size > sentAtOnce {
+		_, err = stream.Header() // comes when there is room, or with the refusal
+	}
 	for i := 0; err == nil && i < len(s.Files); i++ {
 		err = sendFile(stream, i, s.Files[i], open)
 	}
@@ -55,6 +61,26 @@ func submit(ctx context.Context, e *endpoint, s exchange.Submission, open func(i
 		return exchange.Submitted{}, err
 	}
 	return wire.DecodeSubmitted(out)
+}
+
+// sentAtOnce is up to how many bytes of content are sent without asking: less
+// than what a refusal costs otherwise.
+const sentAtOnce = 16 << 10
+
+func contentSize(s exchange.Submission) (n int64) {
+	for _, f := range s.Files {
+		n += max(0, f.Size)
+	}
+	return n
+}
+
+// claims says in metadata how urgent and how large a submission is.
+func claims(s exchange.Submission, size int64) []string {
+	kv := []string{wire.HeaderContentBytes, strconv.FormatInt(size, 10)}
+	if u, ok := exchange.ParseUrgency(s.Urgency); ok && u != exchange.Ordinary {
+		kv = append(kv, wire.HeaderUrgency, wire.EncodeUrgencyHeader(u))
+	}
+	return kv
 }
 
 // errAnswered says that the server has answered before it read everything.

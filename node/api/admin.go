@@ -33,6 +33,7 @@ type clusterServer struct {
 	pb.UnimplementedClusterServer
 	operator      exchange.Operator
 	node, version string
+	load          func() exchange.Load
 }
 
 func (s *clusterServer) ClusterStatus(ctx context.Context, _ *pb.ClusterStatusRequest) (*pb.ClusterStatusResponse, error) {
@@ -42,6 +43,10 @@ func (s *clusterServer) ClusterStatus(ctx context.Context, _ *pb.ClusterStatusRe
 	domains, err := s.operator.ClusterStatus(ctx)
 	if err != nil {
 		return nil, err
+	}
+	load := s.load()
+	for i := range domains {
+		domains[i].Load = load
 	}
 	out := wire.EncodeCluster(domains)
 	out.Node, out.Version = s.node, s.version

@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
+	"github.com/yizhan-exchange/yizhan/node/api/admission"
 	pb "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
 )
 
@@ -42,6 +44,7 @@ type exchangeServer struct {
 	pb.UnimplementedExchangeServer
 	backend Backend
 	idle    time.Duration
+	stalls  *stalls
 }
 
 func (s *exchangeServer) Capabilities(ctx context.Context, _ *pb.CapabilitiesRequest) (*pb.CapabilitiesResponse, error) {
@@ -54,16 +57,41 @@ func (s *exchangeServer) Submit(stream grpc.ClientStreamingServer[pb.SubmitReque
 	if err != nil {
 		return err
 	}
-	up := newUpload(ctx, stream.Recv, s.idle)
+	ticket := entryOf(ctx).ticket
+	if err := ticket.Wait(ctx); err != nil {
+		return err
+	}
+	if err := stream.SendHeader(nil); err != nil { // tells the sender to go on
+		return gone(err)
+	}
+	up := newUpload(ctx, stream.Recv, s.idle, ticket)
 	submission, err := up.header()
 	if err != nil {
 		return err
 	}
+	if err := declare(ticket, submission); err != nil {
+		return err
+	}
 	out, err := service.Submit(ctx, submission, up.open)
+	ticket.Done(err == nil && !out.Replayed)
 	if err != nil {
 		return up.blame(err)
 	}
 	return stream.SendAndClose(wire.EncodeSubmitted(out))
+}
+
+// declare compares the metadata of a submission with its header. A word for
+// the urgency that is not known is left to the check of the form.
+func declare(t *admission.Ticket, s exchange.Submission) error {
+	var size int64
+	for _, f := range s.Files {
+		size += min(max(0, f.Size), math.MaxInt64-size)
+	}
+	urgency, ok := exchange.ParseUrgency(s.Urgency)
+	if !ok {
+		urgency = exchange.MostUrgent
+	}
+	return t.Declare(urgency, size)
 }
 
 func (s *exchangeServer) Inbox(ctx context.Context, r *pb.ListRequest) (*pb.ListResponse, error) {
@@ -88,7 +116,9 @@ func (s *exchangeServer) Watch(r *pb.TrackRequest, stream grpc.ServerStreamingSe
 	if err != nil {
 		return err
 	}
-	return service.Watch(ctx, r.GetId(), func(t exchange.Tracking) error { return stream.Send(wire.EncodeTracking(t)) })
+	return service.Watch(ctx, r.GetId(), func(t exchange.Tracking) error {
+		return gone(s.stalls.send(ctx, func() error { return stream.Send(wire.EncodeTracking(t)) }))
+	})
 }
 
 func (s *exchangeServer) Sign(ctx context.Context, r *pb.SignRequest) (*pb.ActResponse, error) {

@@ -32,6 +32,8 @@ type gate struct {
 	rules  map[string]rule // set once, before the first call
 	limits Limits
 	log    *slog.Logger
+
+	entrance *entrance
 }
 
 func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (out any, err error) {
@@ -101,7 +103,15 @@ func (g *gate) admit(ctx context.Context, method string) (exchange.Caller, error
 	if !caller.Unit.Valid() || !caller.Person.Valid() {
 		return exchange.Caller{}, exchange.Errorf(exchange.Internal, "api.authenticate", "the credential names no unit and person")
 	}
-	return caller, r.admits(caller)
+	if err := r.admits(caller); err != nil {
+		return caller, err
+	}
+	g.entrance.known.remember(authorization, caller.Unit)
+	if err := entryOf(ctx).identify(caller.Unit); err != nil {
+		g.entrance.refusals.add()
+		return caller, err
+	}
+	return caller, nil
 }
 
 // recovered turns a panic into an error that holds the place but not the

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -24,11 +25,17 @@ import (
 // Sizes of messages. A piece is at most maxPiece; anything larger in one
 // message than maxMessage is refused before it is read.
 const (
-	minPiece   = 256 << 10
+	sentPiece  = 64 << 10 // of a download: what a slow reader holds up is as small
 	maxPiece   = 1 << 20
 	maxMessage = 4 << 20
 	maxHeader  = 16 << 10
 	maxStreams = 128 // at once, per connection
+
+	// What a client may send before it is read: of one stream, the least that
+	// gRPC allows (a larger message that is being read may come whole), and of
+	// all streams of a connection, which gRPC gives back as soon as it arrives.
+	streamWindow = 64 << 10
+	connWindow   = 1 << 20
 )
 
 // Backend finds a hosted domain; false when this node does not host it.
@@ -40,6 +47,7 @@ type Limits struct {
 	Unary  time.Duration // 0: 1 minute
 	Stream time.Duration // 0: 6 hours; a watch begins again after it
 	Idle   time.Duration // 0: 1 minute without a piece of an upload
+	Stall  time.Duration // 0: 30 s in which a reader takes nothing
 }
 
 // Config is what a server needs. Backend, Authenticator and Credentials are
@@ -52,6 +60,7 @@ type Config struct {
 	Authenticator Authenticator
 	Credentials   credentials.TransportCredentials
 	Limits        Limits
+	Room          *Room        // nil: DefaultRoom
 	Log           *slog.Logger // nil: slog.Default
 	Version       string
 	Node          string
@@ -60,8 +69,14 @@ type Config struct {
 
 // Server is the gRPC server of one node.
 type Server struct {
-	grpc   *grpc.Server
-	health *health.Server
+	grpc     *grpc.Server
+	health   *health.Server
+	entrance *entrance
+	stalls   *stalls
+	most     int // connections
+
+	mu        sync.Mutex // guards listeners
+	listeners []*connections
 }
 
 // New makes a server that is not serving yet. It fails when the configuration
@@ -74,11 +89,17 @@ func New(c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	g := &gate{auth: c.Authenticator, limits: c.Limits, log: c.Log}
-	s := &Server{grpc: grpc.NewServer(options(c, g)...), health: health.NewServer()}
-	pb.RegisterExchangeServer(s.grpc, &exchangeServer{backend: c.Backend, idle: c.Limits.Idle})
+	room := DefaultRoom()
+	if c.Room != nil {
+		room = *c.Room
+	}
+	in := newEntrance(room, c.Limits, newRefusals(c.Log))
+	g := &gate{auth: c.Authenticator, limits: c.Limits, log: c.Log, entrance: in}
+	s := &Server{grpc: grpc.NewServer(options(c, g)...), health: health.NewServer(), entrance: in,
+		stalls: &stalls{limit: c.Limits.Stall}, most: room.Connections}
+	pb.RegisterExchangeServer(s.grpc, &exchangeServer{backend: c.Backend, idle: c.Limits.Idle, stalls: s.stalls})
 	pb.RegisterPolicyServer(s.grpc, &policyServer{backend: c.Backend})
-	pb.RegisterClusterServer(s.grpc, &clusterServer{operator: c.Operator, node: c.Node, version: c.Version})
+	pb.RegisterClusterServer(s.grpc, &clusterServer{operator: c.Operator, node: c.Node, version: c.Version, load: s.Load})
 	pb.RegisterHoldServer(s.grpc, &holdServer{backend: c.Backend})
 	pb.RegisterMembershipServer(s.grpc, &membershipServer{membership: c.Membership})
 	pb.RegisterUpkeepServer(s.grpc, &upkeepServer{find: c.Upkeep})
@@ -86,6 +107,7 @@ func New(c Config) (*Server, error) {
 	reflection.Register(s.grpc)
 	var err error
 	g.rules, err = rulesOf(s.grpc.GetServiceInfo())
+	in.kinds = in.kindsOf(s.grpc.GetServiceInfo())
 	s.SetServing(false)
 	return s, err
 }
@@ -100,6 +122,9 @@ func (l Limits) orDefault() Limits {
 	if l.Idle <= 0 {
 		l.Idle = time.Minute
 	}
+	if l.Stall <= 0 {
+		l.Stall = 30 * time.Second
+	}
 	return l
 }
 
@@ -107,13 +132,18 @@ func (l Limits) orDefault() Limits {
 // hours is replaced, which also ends streams whose peer no longer reads.
 func options(c Config, g *gate) []grpc.ServerOption {
 	opts := []grpc.ServerOption{
-		grpc.Creds(c.Credentials),
+		grpc.Creds(careful{c.Credentials, newTurns()}),
+		grpc.InTapHandle(g.entrance.tap),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connWindow),
+		grpc.ReadBufferSize(0), // TLS has read a record anyway
+		grpc.SharedWriteBuffer(true),
 		grpc.ChainUnaryInterceptor(g.unary),
 		grpc.ChainStreamInterceptor(g.stream),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.ConnectionTimeout(handshakeTime),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: 12 * time.Hour,
@@ -136,7 +166,13 @@ func (s *Server) SetServing(up bool) {
 }
 
 // Serve answers calls on a listener until Stop. It may be called for several.
-func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+func (s *Server) Serve(l net.Listener) error {
+	c := newConnections(l, s.most)
+	s.mu.Lock()
+	s.listeners = append(s.listeners, c)
+	s.mu.Unlock()
+	return s.grpc.Serve(c)
+}
 
 // Stop lets the calls under way end until ctx does, then ends them.
 func (s *Server) Stop(ctx context.Context) {

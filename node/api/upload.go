@@ -11,6 +11,7 @@ import (
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
+	"github.com/yizhan-exchange/yizhan/node/api/admission"
 	pb "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
 )
 
@@ -24,6 +25,7 @@ type upload struct {
 	ctx      context.Context
 	messages <-chan message
 	idle     time.Duration
+	ticket   *admission.Ticket // is told of waiting
 
 	files  []exchange.File
 	opened int    // files opened so far
@@ -41,7 +43,7 @@ type message struct {
 
 // newUpload receives in a goroutine of its own, which ends with ctx: a receive
 // cannot be interrupted, and the caller may be slow.
-func newUpload(ctx context.Context, recv func() (*pb.SubmitRequest, error), idle time.Duration) *upload {
+func newUpload(ctx context.Context, recv func() (*pb.SubmitRequest, error), idle time.Duration, t *admission.Ticket) *upload {
 	messages := make(chan message)
 	go func() {
 		for {
@@ -56,7 +58,7 @@ func newUpload(ctx context.Context, recv func() (*pb.SubmitRequest, error), idle
 			}
 		}
 	}()
-	return &upload{ctx: ctx, messages: messages, idle: idle}
+	return &upload{ctx: ctx, messages: messages, idle: idle, ticket: t}
 }
 
 // header reads the first message.
@@ -176,22 +178,50 @@ func (u *upload) receive() (*pb.SubmitRequest, error) {
 	if u.err != nil {
 		return nil, u.err
 	}
-	timer := time.NewTimer(u.idle)
-	defer timer.Stop()
-	select {
-	case m := <-u.messages:
-		if m.err == io.EOF {
-			u.ended = true
-			return nil, nil
-		}
+	m, came := u.await()
+	switch {
+	case came && m.err == io.EOF:
+		u.ended = true
+		return nil, nil
+	case came:
 		u.err = interrupted(m.err)
 		return m.request, u.err
-	case <-u.ctx.Done():
+	case u.ctx.Err() != nil:
 		u.err = interrupted(u.ctx.Err())
-	case <-timer.C:
+	default:
 		u.err = exchange.Errorf(exchange.Unavailable, opUpload, "nothing was received for %s; send again with the same key", u.idle)
 	}
 	return nil, u.err
+}
+
+// lends is how long an upload waits for its sender before another submission is
+// worked on in its place. A round trip is shorter: what was let in is then
+// expected back at any moment.
+const lends = 100 * time.Millisecond
+
+// await waits for the next message, and tells the ticket that it does.
+func (u *upload) await() (m message, came bool) {
+	began := time.Now()
+	defer func() { u.ticket.Rested(time.Since(began)) }()
+	timer := time.NewTimer(lends)
+	defer timer.Stop()
+	select {
+	case m = <-u.messages:
+		return m, true
+	case <-u.ctx.Done():
+		return m, false
+	case <-timer.C:
+	}
+	u.ticket.Idle(true)
+	defer u.ticket.Idle(false)
+	timer.Reset(u.idle)
+	select {
+	case m = <-u.messages:
+		return m, true
+	case <-u.ctx.Done():
+	case <-timer.C:
+	}
+	return m, false
 }
 
 func interrupted(err error) error {

@@ -21,6 +21,7 @@ func (n *Node) check(r *reader) {
 	oneOf(r, "log.format", n.Log.Format, "text", "json")
 	oneOf(r, "profile", n.Profile, ProfileDefault, ProfileGM)
 	n.checkListen(r)
+	n.Limits.check(r, "limits")
 	if len(n.Domains) == 0 {
 		r.problem("domains", "domains", "no domain is listed", "未列出任何交换域", "list at least one under domains:")
 	}

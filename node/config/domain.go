@@ -93,6 +93,16 @@ func (l *Limits) check(r *reader, key string) {
 	between(r, key+".free_disk", l.FreeDisk, 1<<20, 1<<50)
 }
 
+// check holds the least memory to what one submission and one 特急 may take at
+// once in a quarter of it.
+func (c *Capacity) check(r *reader, key string) {
+	between(r, key+".memory", c.Memory, 128<<20, 1<<40)
+	between(r, key+".submissions", c.Submissions, 2, 4096)
+	between(r, key+".most_urgent", c.MostUrgent, 0, 1_000_000)
+	between(r, key+".readers", c.Readers, 1, 4096)
+	between(r, key+".connections", c.Connections, 16, 1<<20)
+}
+
 func between[T ~int | ~int64](r *reader, key string, v, least, most T) {
 	if v < least || v > most {
 		r.problem(key, "range", fmt.Sprintf("%v is out of range", v), "取值超出范围", fmt.Sprintf("write %v to %v", least, most))

@@ -39,6 +39,7 @@ domains:
       bandwidth: [{from: 8, to: 18, bytes_per_second: 1MiB}, {from: 22, to: 6, bytes_per_second: 0}]
     subordinates: {}
     limits: {content: 1GiB, expiry: 7d}
+limits: {memory: 1GiB, most_urgent: 0}
 `
 
 func TestANodeIsReadWithItsDefaultsAndPaths(t *testing.T) {
@@ -69,6 +70,9 @@ func TestANodeIsReadWithItsDefaultsAndPaths(t *testing.T) {
 		{"files", d.Limits.Files, 64},
 		{"expiry", d.Limits.Expiry.Std(), 7 * 24 * time.Hour},
 		{"heartbeat", d.Heartbeat.Std(), time.Second},
+		{"memory", n.Limits.Memory, config.Size(1 << 30)},
+		{"特急 a minute", n.Limits.MostUrgent, 0},
+		{"submissions", n.Limits.Submissions, 32},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
@@ -99,6 +103,9 @@ func TestWhatIsSavedIsReadAgain(t *testing.T) {
 	}
 	if got, want := fmt.Sprintf("%+v", *second.Domains[0].Superior), fmt.Sprintf("%+v", *first.Domains[0].Superior); got != want {
 		t.Errorf("superior: got %s, want %s", got, want)
+	}
+	if second.Limits != first.Limits || second.Limits.MostUrgent != 0 {
+		t.Errorf("a zero that was written: got %+v, want %+v", second.Limits, first.Limits)
 	}
 	if second.Data != first.Data || second.Domains[0].Keys != first.Domains[0].Keys || second.Domains[0].Subordinates == nil {
 		t.Errorf("got %+v, want %+v", second, first)
@@ -183,7 +190,8 @@ func TestDomainsOfOneNodeMustAgree(t *testing.T) {
 	second := "  - domain: 320500\n    replica: city-1\n    keys: keys/320582\n    unlock: {key_file: k}\n" +
 		"    replicas: [{name: city-1, address: '127.0.0.1:7444'}]\n    subordinates: {channel: tls}\n"
 	text := strings.Replace(full, "profile: gm", "profile: default", 1)
-	_, err := config.Parse([]byte(text + second + strings.Replace(second, "keys/320582", "k2", 1)))
+	domains, rest, _ := strings.Cut(text, "limits: {memory")
+	_, err := config.Parse([]byte(domains + second + strings.Replace(second, "keys/320582", "k2", 1) + "limits: {memory" + rest))
 	for _, want := range []string{"domains[1].keys config.keys.shared", "domains[1].subordinates.channel config.channel.differs", "domains[2].domain config.domain.twice"} {
 		if !strings.Contains(problems(err), want) {
 			t.Errorf("want %q, got %s", want, problems(err))

@@ -17,6 +17,7 @@ type Node struct {
 	API     API      `yaml:"api,omitempty"`
 	Log     Log      `yaml:"log,omitempty"`
 	Profile Profile  `yaml:"profile,omitempty" default:"default"`
+	Limits  Capacity `yaml:"limits,omitempty"`
 	Domains []Domain `yaml:"domains"`
 }
 
@@ -112,6 +113,18 @@ type Window struct {
 // domains of a node that have children name the same channel.
 type Subordinates struct {
 	Channel Channel `yaml:"channel,omitempty" default:"tlcp"`
+}
+
+// Capacity bounds what all callers of a node take up together. What no knob
+// says follows from these: node/api/DESIGN.md.
+type Capacity struct {
+	// Memory is what the process aims to stay under; a quarter of it is for the
+	// content of submissions.
+	Memory      Size `yaml:"memory,omitempty" default:"512MiB"`
+	Submissions int  `yaml:"submissions,omitempty" default:"32"` // open at once
+	MostUrgent  int  `yaml:"most_urgent,omitempty" default:"60"` // 特急 of one unit a minute
+	Readers     int  `yaml:"readers,omitempty" default:"64"`     // downloads at once
+	Connections int  `yaml:"connections,omitempty" default:"4096"`
 }
 
 // Limits bound what a domain takes in.

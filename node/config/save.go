@@ -16,7 +16,8 @@ const head = "# A node of Yizhan. Every key is described in the configuration re
 
 // Save writes node.yaml at one moment, readable only by its owner. Paths below
 // the file's directory are written relative to it, and values that are defaults
-// are left out. n is not changed.
+// are left out; a zero that is not the default is kept, see Complete. n is not
+// changed.
 func (n *Node) Save(path string) error {
 	b, err := n.encode(filepath.Dir(path))
 	if err != nil {
@@ -41,29 +42,79 @@ func (n *Node) encode(dir string) ([]byte, error) {
 		return nil, err
 	}
 	out.eachPath(func(p *string) { *p = relative(dir, *p) })
-	omitDefaults(&out)
+	tree, err := treeOf(reflect.ValueOf(&out).Elem())
+	if err != nil {
+		return nil, err
+	}
 	b := bytes.NewBufferString(head)
 	e := yaml.NewEncoder(b)
 	e.SetIndent(2)
-	if err := errors.Join(e.Encode(&out), e.Close()); err != nil {
+	if err := errors.Join(e.Encode(tree), e.Close()); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
 }
 
-// omitDefaults empties what complete would fill in again.
-func omitDefaults(n *Node) {
-	visit(reflect.ValueOf(n).Elem(), func(f reflect.StructField, v reflect.Value) {
-		text, ok := f.Tag.Lookup("default")
-		if !ok || !strings.Contains(f.Tag.Get("yaml"), "omitempty") {
-			return
+// treeOf is the YAML of a value without what complete would fill in again. A
+// zero that is not the default is written: left out, it would be read as the
+// default.
+func treeOf(v reflect.Value) (*yaml.Node, error) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		return treeOf(v.Elem())
+	case reflect.Struct:
+		return mappingOf(v)
+	case reflect.Slice:
+		return sequenceOf(v)
+	}
+	n := &yaml.Node{}
+	return n, n.Encode(v.Interface())
+}
+
+func mappingOf(v reflect.Value) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if strings.Contains(options, "omitempty") && absent(f, v.Field(i)) {
+			continue
 		}
-		def := reflect.New(v.Type()).Elem()
-		setDefault(f, def, text)
-		if reflect.DeepEqual(def.Interface(), v.Interface()) {
-			v.SetZero()
+		value, err := treeOf(v.Field(i))
+		if err != nil {
+			return nil, err
 		}
-	})
+		if strings.Contains(options, "omitempty") && v.Field(i).Kind() == reflect.Struct && len(value.Content) == 0 {
+			continue
+		}
+		if strings.Contains(options, "flow") {
+			value.Style = yaml.FlowStyle
+		}
+		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, value)
+	}
+	return n, nil
+}
+
+func sequenceOf(v reflect.Value) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.SequenceNode}
+	for i := range v.Len() {
+		item, err := treeOf(v.Index(i))
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, item)
+	}
+	return n, nil
+}
+
+// absent reports whether leaving the field out means the same.
+func absent(f reflect.StructField, v reflect.Value) bool {
+	text, ok := f.Tag.Lookup("default")
+	if !ok {
+		return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+	}
+	def := reflect.New(v.Type()).Elem()
+	setDefault(f, def, text)
+	return reflect.DeepEqual(def.Interface(), v.Interface())
 }
 
 func relative(dir, path string) string {

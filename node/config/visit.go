@@ -17,6 +17,16 @@ func complete(v reflect.Value) {
 	})
 }
 
+// Complete gives every field that is zero and has a default its default. It is
+// for a configuration that a program makes: call it before a zero is meant.
+func (n *Node) Complete() {
+	visit(reflect.ValueOf(n).Elem(), func(f reflect.StructField, v reflect.Value) {
+		if text, ok := f.Tag.Lookup("default"); ok && v.IsZero() {
+			setDefault(f, v, text)
+		}
+	})
+}
+
 func setDefault(f reflect.StructField, v reflect.Value, text string) {
 	if err := yaml.Unmarshal([]byte(text), v.Addr().Interface()); err != nil { // the tag is a constant, read by every test
 		panic(fmt.Sprintf("default of %s: %v", f.Name, err))

@@ -42,13 +42,14 @@ func (r *Replicated) PutAll(ctx context.Context, next Next) ([]exchange.Stored, 
 // detach lets voters behind the majority finish, unless too many already do:
 // each holds up to lag chunks in memory.
 func (r *Replicated) detach(u *upload, cancel func()) {
-	if r.detached.Add(1) > maxDetached {
-		r.detached.Add(-1)
+	held := min(u.bytes, lag*MaxChunk)
+	if r.detached.Add(held) > maxDetached {
+		r.detached.Add(-held)
 		cancel()
 		return
 	}
 	go func() {
-		defer r.detached.Add(-1)
+		defer r.detached.Add(-held)
 		defer cancel()
 		timeout := time.After(chunkTimeout)
 		for ; u.running > 0; u.running-- {

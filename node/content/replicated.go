@@ -19,7 +19,7 @@ const (
 	attempts     = 3 // of one chunk to one replica
 	firstPause   = 50 * time.Millisecond
 	chunkTimeout = 30 * time.Second
-	maxDetached  = 64 // uploads that finish on slower voters after they returned
+	maxDetached  = 32 << 20 // bytes of uploads that finish on slower voters after they returned
 
 	opReplicated = "content.replicated"
 )

@@ -19,6 +19,7 @@ type upload struct {
 	results  chan *target
 	running  int // targets that have not been read from results
 	offered  int // chunks
+	bytes    int64
 }
 
 // target is one voter. Fields below queue belong to its goroutine until it
@@ -91,6 +92,7 @@ func (u *upload) offer(ctx context.Context, c Chunk) error {
 		}
 	}
 	u.offered++
+	u.bytes += int64(len(c.Data))
 	for _, t := range u.targets {
 		t.missed = t.missed || !t.offer(c)
 	}

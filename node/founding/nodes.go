@@ -134,6 +134,7 @@ func (m *maker) node(p *process) *config.Node {
 		}
 		n.Domains = append(n.Domains, c)
 	}
+	n.Complete()
 	return n
 }
 

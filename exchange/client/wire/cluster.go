@@ -13,7 +13,7 @@ func EncodeCluster(domains []exchange.DomainStatus) *pb.ClusterStatusResponse {
 			Leader: string(s.Leader), Term: s.Term, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 			Members: each(s.Members, encodeMember), Links: each(s.Links, encodeLink), Incarnation: s.Incarnation,
 			FeatureLevel: s.FeatureLevel, LedgerTime: int64(s.LedgerTime), Exchanges: s.Exchanges,
-			StoppedBecause: s.StoppedBecause, Health: encodeHealth(s.Health),
+			StoppedBecause: s.StoppedBecause, Health: encodeHealth(s.Health), Load: encodeLoad(s.Load),
 		}
 	})}
 }
@@ -27,7 +27,7 @@ func DecodeCluster(p *pb.ClusterStatusResponse) []exchange.DomainStatus {
 			Term: s.GetTerm(), CommitIndex: s.GetCommitIndex(), AppliedIndex: s.GetAppliedIndex(),
 			Members: each(s.GetMembers(), decodeMember), Links: each(s.GetLinks(), decodeLink), Incarnation: s.GetIncarnation(),
 			FeatureLevel: s.GetFeatureLevel(), LedgerTime: exchange.Time(s.GetLedgerTime()), Exchanges: s.GetExchanges(),
-			StoppedBecause: s.GetStoppedBecause(), Health: decodeHealth(s.GetHealth()),
+			StoppedBecause: s.GetStoppedBecause(), Health: decodeHealth(s.GetHealth()), Load: decodeLoad(s.GetLoad()),
 		}
 	})
 }

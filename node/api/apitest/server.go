@@ -95,6 +95,9 @@ func (s *Server) listen(addr string) {
 	s.t.Cleanup(func() { s.Stop(); <-done })
 }
 
+// Load tells what callers take up.
+func (s *Server) Load() exchange.Load { return s.api.Load() }
+
 // Stop ends the server at once, with the calls under way.
 func (s *Server) Stop() {
 	ctx, cancel := context.WithCancel(context.Background())

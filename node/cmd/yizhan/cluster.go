@@ -46,7 +46,7 @@ func printDomain(w io.Writer, d exchange.DomainStatus) {
 		"domain", trimJoin(string(d.Domain), d.Name)+" ("+d.Level+")", "replica", string(d.Replica)+", "+d.Role,
 		"leader", string(d.Leader), "term", fmt.Sprint(d.Term), "applied", fmt.Sprintf("%d of %d", d.AppliedIndex, d.CommitIndex),
 		"exchanges", fmt.Sprint(d.Exchanges), "incarnation", fmt.Sprint(d.Incarnation), "feature level", fmt.Sprint(d.FeatureLevel),
-		"ledger time", clock(d.LedgerTime), "health", healthLine(d.Health), "STOPPED", d.StoppedBecause,
+		"ledger time", clock(d.LedgerTime), "health", healthLine(d.Health), "load", loadText(d.Load), "refused", refusedText(d.Load), "STOPPED", d.StoppedBecause,
 	)
 	if len(d.Members) > 0 {
 		printMembers(w, d)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -52,6 +53,7 @@ func (a *app) run(ctx context.Context, path string) error {
 		return usageError{} // all is said
 	}
 	a.keepStdout()
+	aimFor(conf.Limits.Memory)
 	n, err := node.Start(conf, node.Options{Logger: newLogger(a.stderr, conf.Log), Version: versionText(), ConfigDir: filepath.Dir(path)})
 	if err != nil {
 		return hinted{err, startHint(err, path), ""}
@@ -65,6 +67,14 @@ func (a *app) run(ctx context.Context, path string) error {
 	limit, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
 	return errors.Join(err, n.Close(limit))
+}
+
+// aimFor makes the collector work harder as the process nears the memory that
+// it should stay under, unless the environment says otherwise.
+func aimFor(memory config.Size) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(memory))
+	}
 }
 
 // keepStdout sends what libraries print on their own to the standard error:

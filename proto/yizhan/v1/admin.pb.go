@@ -728,6 +728,7 @@ type DomainStatus struct {
 	Exchanges      uint64                 `protobuf:"varint,15,opt,name=exchanges,proto3" json:"exchanges,omitempty"`
 	StoppedBecause string                 `protobuf:"bytes,16,opt,name=stopped_because,json=stoppedBecause,proto3" json:"stopped_because,omitempty"`
 	Health         *Health                `protobuf:"bytes,30,opt,name=health,proto3" json:"health,omitempty"`
+	Load           *NodeLoad              `protobuf:"bytes,40,opt,name=load,proto3" json:"load,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -877,6 +878,13 @@ func (x *DomainStatus) GetStoppedBecause() string {
 func (x *DomainStatus) GetHealth() *Health {
 	if x != nil {
 		return x.Health
+	}
+	return nil
+}
+
+func (x *DomainStatus) GetLoad() *NodeLoad {
+	if x != nil {
+		return x.Load
 	}
 	return nil
 }
@@ -1227,7 +1235,7 @@ var File_yizhan_v1_admin_proto protoreflect.FileDescriptor
 
 const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x15yizhan/v1/admin.proto\x12\tyizhan.v1\x1a\x14yizhan/v1/role.proto\"l\n" +
+	"\x15yizhan/v1/admin.proto\x12\tyizhan.v1\x1a\x14yizhan/v1/load.proto\x1a\x14yizhan/v1/role.proto\"l\n" +
 	"\x14PublishPolicyRequest\x12+\n" +
 	"\x05files\x18\x01 \x03(\v2\x15.yizhan.v1.PolicyFileR\x05files\x12'\n" +
 	"\x0fexpected_number\x18\x02 \x01(\x04R\x0eexpectedNumber\"4\n" +
@@ -1272,7 +1280,7 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\x15ClusterStatusResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x121\n" +
 	"\adomains\x18\x02 \x03(\v2\x17.yizhan.v1.DomainStatusR\adomains\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\tR\aversion\"\xa6\x04\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\"\xcf\x04\n" +
 	"\fDomainStatus\x12\x16\n" +
 	"\x06domain\x18\x01 \x01(\tR\x06domain\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1292,7 +1300,8 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"ledgerTime\x12\x1c\n" +
 	"\texchanges\x18\x0f \x01(\x04R\texchanges\x12'\n" +
 	"\x0fstopped_because\x18\x10 \x01(\tR\x0estoppedBecause\x12)\n" +
-	"\x06health\x18\x1e \x01(\v2\x11.yizhan.v1.HealthR\x06health\"S\n" +
+	"\x06health\x18\x1e \x01(\v2\x11.yizhan.v1.HealthR\x06health\x12'\n" +
+	"\x04load\x18( \x01(\v2\x13.yizhan.v1.NodeLoadR\x04load\"S\n" +
 	"\x06Health\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x19\n" +
 	"\bcan_lose\x18\x02 \x01(\x05R\acanLose\x12\x18\n" +
@@ -1367,6 +1376,7 @@ var file_yizhan_v1_admin_proto_goTypes = []any{
 	(*Health)(nil),                // 13: yizhan.v1.Health
 	(*Member)(nil),                // 14: yizhan.v1.Member
 	(*LinkStatus)(nil),            // 15: yizhan.v1.LinkStatus
+	(*NodeLoad)(nil),              // 16: yizhan.v1.NodeLoad
 }
 var file_yizhan_v1_admin_proto_depIdxs = []int32{
 	1,  // 0: yizhan.v1.PublishPolicyRequest.files:type_name -> yizhan.v1.PolicyFile
@@ -1378,19 +1388,20 @@ var file_yizhan_v1_admin_proto_depIdxs = []int32{
 	14, // 6: yizhan.v1.DomainStatus.members:type_name -> yizhan.v1.Member
 	15, // 7: yizhan.v1.DomainStatus.links:type_name -> yizhan.v1.LinkStatus
 	13, // 8: yizhan.v1.DomainStatus.health:type_name -> yizhan.v1.Health
-	0,  // 9: yizhan.v1.Policy.PublishPolicy:input_type -> yizhan.v1.PublishPolicyRequest
-	3,  // 10: yizhan.v1.Policy.ExplainPolicy:input_type -> yizhan.v1.ExplainPolicyRequest
-	7,  // 11: yizhan.v1.Policy.PolicyStatus:input_type -> yizhan.v1.PolicyStatusRequest
-	10, // 12: yizhan.v1.Cluster.ClusterStatus:input_type -> yizhan.v1.ClusterStatusRequest
-	2,  // 13: yizhan.v1.Policy.PublishPolicy:output_type -> yizhan.v1.PublishPolicyResponse
-	4,  // 14: yizhan.v1.Policy.ExplainPolicy:output_type -> yizhan.v1.ExplainPolicyResponse
-	8,  // 15: yizhan.v1.Policy.PolicyStatus:output_type -> yizhan.v1.PolicyStatusResponse
-	11, // 16: yizhan.v1.Cluster.ClusterStatus:output_type -> yizhan.v1.ClusterStatusResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	16, // 9: yizhan.v1.DomainStatus.load:type_name -> yizhan.v1.NodeLoad
+	0,  // 10: yizhan.v1.Policy.PublishPolicy:input_type -> yizhan.v1.PublishPolicyRequest
+	3,  // 11: yizhan.v1.Policy.ExplainPolicy:input_type -> yizhan.v1.ExplainPolicyRequest
+	7,  // 12: yizhan.v1.Policy.PolicyStatus:input_type -> yizhan.v1.PolicyStatusRequest
+	10, // 13: yizhan.v1.Cluster.ClusterStatus:input_type -> yizhan.v1.ClusterStatusRequest
+	2,  // 14: yizhan.v1.Policy.PublishPolicy:output_type -> yizhan.v1.PublishPolicyResponse
+	4,  // 15: yizhan.v1.Policy.ExplainPolicy:output_type -> yizhan.v1.ExplainPolicyResponse
+	8,  // 16: yizhan.v1.Policy.PolicyStatus:output_type -> yizhan.v1.PolicyStatusResponse
+	11, // 17: yizhan.v1.Cluster.ClusterStatus:output_type -> yizhan.v1.ClusterStatusResponse
+	14, // [14:18] is the sub-list for method output_type
+	10, // [10:14] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_yizhan_v1_admin_proto_init() }
@@ -1398,6 +1409,7 @@ func file_yizhan_v1_admin_proto_init() {
 	if File_yizhan_v1_admin_proto != nil {
 		return
 	}
+	file_yizhan_v1_load_proto_init()
 	file_yizhan_v1_role_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
