@@ -76,6 +76,9 @@ func createStore(dir, domain string, p sm.Provider, rand io.Reader, lock Lock, c
 	if err := createFile(filepath.Join(dir, lockName), text, 0o600); err != nil {
 		return nil, fmt.Errorf("creating key store: %w", err)
 	}
+	if err := syncDir(filepath.Dir(filepath.Clean(dir))); err != nil {
+		return nil, fmt.Errorf("creating key store: %w", err)
+	}
 	return s, nil
 }
 

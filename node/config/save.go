@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/yizhan-exchange/yizhan/node/durable"
 )
 
 const head = "# A node of Yizhan. Every key is described in the configuration reference;\n# what is left out has its default.\n"
@@ -23,7 +24,7 @@ func (n *Node) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", path, err)
 	}
-	if err := replaceFile(path, b); err != nil {
+	if err := durable.WriteFile(path, ".node-*.yaml", b, 0o600); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
@@ -126,18 +127,4 @@ func relative(dir, path string) string {
 		return path
 	}
 	return rel
-}
-
-// replaceFile writes a temporary file, syncs it and renames it.
-func replaceFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".node-*.yaml") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone once renamed
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

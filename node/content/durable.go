@@ -1,12 +1,11 @@
 package content
 
 import (
-	"errors"
-	"os"
 	"sync"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/node/durable"
 )
 
 // verify refuses data that is not what its address says.
@@ -18,23 +17,6 @@ func verify(hash Hash, op string, address crypto.Digest, data []byte) error {
 		return exchange.Errorf(exchange.Corrupt, op, "chunk %s does not have the digest it is named by", address.Short())
 	}
 	return nil
-}
-
-func writeFile(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // dirSync lets concurrent callers share the syncs of directories: whoever
@@ -81,7 +63,7 @@ func (s *dirSync) run() {
 		return
 	}
 	for dir := range r.dirs {
-		r.dirs[dir] = syncDir(dir)
+		r.dirs[dir] = durable.SyncDir(dir)
 	}
 	close(r.done)
 	go s.run()

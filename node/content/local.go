@@ -8,9 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/node/durable"
+	"github.com/yizhan-exchange/yizhan/node/failpoint"
 )
 
 const (
@@ -37,6 +40,7 @@ type Local struct {
 	opts  Options
 	id    [16]byte
 	dirs  dirSync
+	kept  sync.Map // directories of chunks whose own names are durable
 	space func(dir string) (free, total uint64, err error)
 }
 
@@ -64,12 +68,9 @@ func (l *Local) prepare() error {
 		return err
 	}
 	for _, d := range []string{temp, filepath.Join(l.dir, chunkDir)} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+		if err := durable.MkdirAll(d, 0o700); err != nil {
 			return err
 		}
-	}
-	if err := syncDir(l.dir); err != nil {
-		return err
 	}
 	return l.loadID()
 }
@@ -82,11 +83,7 @@ func (l *Local) loadID() error {
 		if _, err := rand.Read(l.id[:]); err != nil {
 			return err
 		}
-		temp := filepath.Join(l.dir, tempDir, idFile)
-		if err := writeFile(temp, l.id[:]); err != nil {
-			return err
-		}
-		return errors.Join(os.Rename(temp, path), syncDir(l.dir))
+		return durable.WriteFile(path, idFile+".new-*", l.id[:], 0o600)
 	}
 	if err == nil && len(b) != len(l.id) {
 		err = fmt.Errorf("%s has %d bytes instead of %d", path, len(b), len(l.id))
@@ -114,7 +111,7 @@ func (l *Local) Put(ctx context.Context, address crypto.Digest, data []byte) err
 	}
 	path := l.path(address)
 	if stored, err := os.ReadFile(path); err == nil && l.opts.Hash(stored) == address {
-		return l.ioError(l.dirs.sync(filepath.Dir(path))) // whoever renamed it may not have come so far
+		return l.ioError(l.named(path)) // whoever renamed it may not have come so far
 	}
 	if err := l.room(len(data)); err != nil {
 		return err
@@ -128,32 +125,56 @@ func (l *Local) write(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+	if _, err = f.Write(data); err == nil {
+		err = failpoint.Hit(failpoint.ChunkWritten)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = failpoint.Hit(failpoint.ChunkSynced)
+	}
+	if err == nil {
 		err = l.place(f.Name(), path)
 	}
 	if err != nil {
 		_ = os.Remove(f.Name()) // best effort; Open removes leftovers
 		return err
 	}
-	return l.dirs.sync(filepath.Dir(path))
+	if err := failpoint.Hit(failpoint.ChunkRenamed); err != nil {
+		return err
+	}
+	return l.named(path)
 }
 
-// place renames a file to its address and creates the directories on the way,
-// durably.
+// named returns once the name of a chunk is durable, and those of the
+// directories on the way to it, whoever made them: a concurrent upload that
+// made a directory may not have come so far as to sync its parent, and a
+// process that ended before it never will.
+func (l *Local) named(path string) error {
+	dir := filepath.Dir(path)
+	if err := l.dirs.sync(dir); err != nil {
+		return err
+	}
+	if _, known := l.kept.Load(dir); !known {
+		for _, d := range []string{filepath.Dir(dir), filepath.Join(l.dir, chunkDir)} {
+			if err := l.dirs.sync(d); err != nil {
+				return err
+			}
+		}
+		l.kept.Store(dir, true)
+	}
+	return failpoint.Hit(failpoint.ChunkNamed)
+}
+
+// place renames a file to its address and creates the directories on the way.
 func (l *Local) place(temp, path string) error {
 	err := os.Rename(temp, path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	parent := filepath.Dir(path)
-	if err := os.MkdirAll(parent, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
-	}
-	for _, d := range []string{filepath.Dir(parent), filepath.Join(l.dir, chunkDir)} {
-		if err := l.dirs.sync(d); err != nil {
-			return err
-		}
 	}
 	return os.Rename(temp, path)
 }

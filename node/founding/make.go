@@ -14,6 +14,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/durable"
 )
 
 // maker holds what is made before it is written.
@@ -59,8 +60,14 @@ func Make(f Federation, dir string) (*Trial, error) {
 	if err := m.make(); err != nil {
 		return nil, fmt.Errorf("making a federation: %w", err)
 	}
+	if err := syncTree(work); err != nil {
+		return nil, fmt.Errorf("making a federation: %w", err)
+	}
 	if err := os.Rename(work, dir); err != nil {
 		return nil, fmt.Errorf("making a federation: %w; if the directory is a mount point, choose one below it", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(dir)); err != nil {
+		return nil, fmt.Errorf("making a federation: %w", err)
 	}
 	return Open(dir)
 }

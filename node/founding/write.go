@@ -1,22 +1,24 @@
 package founding
 
 import (
-	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/yizhan-exchange/yizhan/node/durable"
 )
 
-// writeFile makes or replaces a file at one moment: temporary file, sync,
-// rename.
+// writeFile makes or replaces a file at one moment, durably.
 func writeFile(path string, data []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone once renamed
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return durable.WriteFile(path, ".new-*", data, mode)
+}
+
+// syncTree makes the names of everything below dir durable.
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return durable.SyncDir(path)
+	})
 }

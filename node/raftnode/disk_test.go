@@ -22,7 +22,7 @@ func TestUnreadableLogStopsTheGroupAndNotTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.WAL.Close(); err != nil { // from now on every read fails
+	if err := d.log.Close(); err != nil { // from now on every read fails
 		t.Fatal(err)
 	}
 	left := make(chan struct{})
@@ -44,7 +44,7 @@ func TestTermThatCannotBeKeptStopsTheGroup(t *testing.T) {
 	leader := leaderOf(t, nodes)
 	victim := without(nodes, leader)[0]
 	agree(t, nodes)
-	if err := victim.group.disk.WAL.Close(); err != nil {
+	if err := victim.group.disk.log.Close(); err != nil {
 		t.Fatal(err)
 	}
 	leader.kill() // the others need a new term

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/node/raftnode/journal"
 )
 
 // NotLeaderError says that nothing was done because this replica does not
@@ -50,6 +51,8 @@ func (g *Group) outcome(op string, err error) error {
 		return g.notLeader()
 	case errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
 		return exchange.Errorf(exchange.Unavailable, op, "the leader is busy or handing over: %w", err)
+	case errors.Is(err, journal.ErrNoRoom):
+		return noRoom(op)
 	}
 	return exchange.Errorf(exchange.Unknown, op, "the command may or may not be committed: %w", err)
 }

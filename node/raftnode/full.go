@@ -32,13 +32,10 @@ func (s *shortage) outlast(try func() error) error {
 	for {
 		err := try()
 		if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
-			if s.on.Swap(false) {
-				s.log.Info("there is room on the disk again")
-			}
+			s.over()
 			return err
 		}
-		if !s.on.Swap(true) {
-			s.log.Error("the disk is full: free space or enlarge it; this replica waits until there is room", slog.Any("error", err))
+		if s.met(err) {
 			go s.handOver()
 		}
 		select {
@@ -49,12 +46,28 @@ func (s *shortage) outlast(try func() error) error {
 	}
 }
 
+// met notes that there is no room, and reports whether that is new.
+func (s *shortage) met(err error) bool {
+	if s.on.Swap(true) {
+		return false
+	}
+	s.log.Error("the disk is full: free space or enlarge it; this replica waits until there is room", slog.Any("error", err))
+	return true
+}
+
+// over notes that there was room for something.
+func (s *shortage) over() {
+	if s.on.Load() && s.on.Swap(false) {
+		s.log.Info("there is room on the disk again")
+	}
+}
+
 // refuse tells callers at once, who would otherwise wait for their time limit.
 func (s *shortage) refuse(op string) error {
 	if !s.on.Load() {
 		return nil
 	}
-	return exchange.Errorf(exchange.Exhausted, op, "the disk of the leading replica is full; free space or enlarge it, and try again")
+	return noRoom(op)
 }
 
 // yield lets a replica lead that may have room, if there is another.
@@ -64,4 +77,14 @@ func (g *Group) yield() {
 	if err := g.TransferLeadership(ctx, ""); err != nil {
 		g.log.Warn("the disk is full and nobody else can lead", slog.Any("error", err))
 	}
+}
+
+// fullRetry is when a caller may come back: somebody else may lead by then, or
+// somebody may have made room.
+const fullRetry = 2 * time.Second
+
+// noRoom says that nothing was done.
+func noRoom(op string) error {
+	return &exchange.Error{Code: exchange.Exhausted, Op: op, RetryAfter: fullRetry,
+		Message: "the disk of the leading replica is full; free space or enlarge it, and try again"}
 }

@@ -73,7 +73,7 @@ func Start(c Config) (*Group, error) {
 // down what it has when one fails.
 func (g *Group) open() (err error) {
 	logger := newBridge(g.log)
-	if g.disk, err = openDisk(g.config.Dir, g.config.segment, &g.full, g.fail, logger); err != nil {
+	if g.disk, err = openDisk(g.config.Dir, g.config.segment, &g.full, g.fail); err != nil {
 		return errors.Join(err, g.config.Stream.Close())
 	}
 	if g.snapshots, err = openSnapshots(g.config.Dir, g.store); err != nil {

@@ -73,11 +73,14 @@ func (g *Group) admit(ctx context.Context, command []byte) error {
 	if err := ctx.Err(); err != nil {
 		return exchange.Errorf(exchange.Unavailable, opPropose, "the caller went away: %w", err)
 	}
-	if !g.IsLeader() {
-		return g.notLeader()
+	leads := g.IsLeader()
+	if _, name := g.raft.LeaderWithID(); leads || name == "" {
+		if err := g.full.refuse(opPropose); err != nil {
+			return err
+		}
 	}
-	if err := g.full.refuse(opPropose); err != nil {
-		return err
+	if !leads {
+		return g.notLeader()
 	}
 	if g.queuedBytes.Add(int64(len(command))) > maxQueueBytes {
 		g.queuedBytes.Add(-int64(len(command)))

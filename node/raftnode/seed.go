@@ -45,7 +45,7 @@ func emptyLog(dir string, s *store.Store, term uint64) (*snapshots, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := openDisk(dir, segmentSize, &shortage{log: slog.Default()}, func(error) {}, newBridge(slog.Default()))
+	d, err := openDisk(dir, segmentSize, &shortage{log: slog.Default()}, func(error) {})
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
+	"github.com/yizhan-exchange/yizhan/node/durable"
 	"github.com/yizhan-exchange/yizhan/node/store"
 )
 
@@ -44,7 +45,7 @@ const snapshotFile = "snapshot.json"
 
 func openSnapshots(dir string, s *store.Store) (*snapshots, error) {
 	dir = filepath.Join(dir, "snapshot")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	out := &snapshots{dir: dir, store: s}
@@ -132,7 +133,7 @@ func (s *snapshots) save(m snapshotMeta) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := writeDurably(s.dir, snapshotFile, b); err != nil {
+	if err := durable.WriteFile(filepath.Join(s.dir, snapshotFile), snapshotFile+".new-*", b, 0o600); err != nil {
 		return fmt.Errorf("keeping a snapshot reference: %w", err)
 	}
 	s.known = append([]snapshotMeta{m}, s.known...)
@@ -167,24 +168,4 @@ func (s *snapshots) forget(m snapshotMeta) error {
 	}
 	s.holds.drop()
 	return s.log.DeleteRange(first, m.Index)
-}
-
-func writeDurably(dir, name string, b []byte) error {
-	temp := filepath.Join(dir, name+".tmp")
-	f, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

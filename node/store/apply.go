@@ -8,6 +8,7 @@ import (
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/failpoint"
 	"go.etcd.io/bbolt"
 )
 
@@ -49,6 +50,9 @@ func (s *Store) Apply(a ledger.Applier, entries []Entry) (results [][][]byte, er
 	results = make([][][]byte, len(entries))
 	if len(entries) == 0 {
 		return results, nil
+	}
+	if err := failpoint.Hit(failpoint.ApplyBegins); err != nil {
+		return results, &StoppedError{entries[0].Index, err}
 	}
 	b, err := s.begin()
 	if err != nil {
@@ -184,8 +188,14 @@ func (s *Store) commit(b *batch) error {
 	if len(b.done) == 0 {
 		return nil // everything was skipped
 	}
+	if err := failpoint.Hit(failpoint.ApplyMutated); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
 	if err := b.tx.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)
+	}
+	if err := failpoint.Hit(failpoint.ApplyCommitted); err != nil {
+		return fmt.Errorf("after committing: %w", err)
 	}
 	s.timing.record(time.Since(start))
 	s.recent.add(b.done...)

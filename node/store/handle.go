@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
@@ -65,13 +64,4 @@ func (h *handle) done() { h.users.Done() }
 func (h *handle) close() error {
 	h.users.Wait()
 	return errors.Join(h.keepFreelist(), h.db.Close())
-}
-
-// syncDir makes renames and removals in dir durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

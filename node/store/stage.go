@@ -9,6 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/yizhan-exchange/yizhan/node/durable"
+	"github.com/yizhan-exchange/yizhan/node/failpoint"
 )
 
 // stageSync is how much of a snapshot may wait in memory for the disk: all of it
@@ -95,7 +98,14 @@ func (g *Stage) Finish() error {
 	if binary.BigEndian.Uint64(g.footer) != g.sum.Sum64() {
 		return fmt.Errorf("%w: its checksum differs", ErrSnapshot)
 	}
-	if err := errors.Join(g.file.Sync(), g.file.Close()); err != nil {
+	err := failpoint.Hit(failpoint.StageWritten)
+	if err == nil {
+		err = g.file.Sync()
+	}
+	if err == nil {
+		err = failpoint.Hit(failpoint.StageSynced)
+	}
+	if err = errors.Join(err, g.file.Close()); err != nil {
 		return fmt.Errorf("store: keeping a snapshot: %w", err)
 	}
 	h, err := openHandle(g.file.Name(), g.store.opts.MapSize)
@@ -152,7 +162,14 @@ func (g *Stage) install() error {
 	s.applied.Store(g.head.Index)
 	s.notice.broadcast()
 	go func() { _ = before.close() }() // a file without a name: nothing to save
-	if err := syncDir(s.dir); err != nil {
+	err := failpoint.Hit(failpoint.StageRenamed)
+	if err == nil {
+		err = durable.SyncDir(s.dir)
+	}
+	if err == nil {
+		err = failpoint.Hit(failpoint.StageInstalled)
+	}
+	if err != nil {
 		return fmt.Errorf("store: installing a snapshot: %w", err)
 	}
 	return nil

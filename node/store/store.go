@@ -18,6 +18,7 @@ import (
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/durable"
 )
 
 const (
@@ -98,7 +99,7 @@ func Open(dir string, opts Options) (*Store, error) {
 // prepareDir creates dir and removes what an interrupted installation or copy
 // left.
 func prepareDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	for _, pattern := range []string{stagePattern, copyPattern} {
@@ -147,10 +148,7 @@ func (s *Store) create(path string) error {
 	if err := h.db.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return err
-	}
-	return syncDir(s.dir)
+	return durable.Rename(temp, path)
 }
 
 // View calls fn with a consistent state of the ledger. The reader and every

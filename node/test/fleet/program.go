@@ -145,3 +145,12 @@ func (f *Fleet) KillTogether(names ...string) {
 		f.Kill(name)
 	}
 }
+
+// Words returns the end of what a process that runs has printed.
+func (f *Fleet) Words(name string) string {
+	b, err := os.ReadFile(f.Output(name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(b[max(0, len(b)-1<<14):])
+}
