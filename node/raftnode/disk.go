@@ -42,7 +42,7 @@ var (
 
 // openDisk opens the log and reads all of it.
 func openDisk(dir string, segment int, full *shortage, fail func(error)) (*disk, error) {
-	log, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{Segment: segment})
+	log, err := journal.Open(filepath.Join(dir, "log"), journal.Options{Segment: segment})
 	if damage := new(journal.DamageError); errors.As(err, &damage) {
 		return nil, fmt.Errorf("%w; nothing is served from it: look at the drive, then remove this replica from the domain and join it again with empty directories", err)
 	}

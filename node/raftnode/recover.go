@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -64,7 +63,7 @@ func openOffline(o Offline) (*offline, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := openDisk(o.Dir, segmentSize, &shortage{}, func(error) {}, newBridge(slog.New(slog.DiscardHandler)))
+	d, err := openDisk(o.Dir, segmentSize, &shortage{}, func(error) {})
 	if err != nil {
 		return nil, err
 	}
