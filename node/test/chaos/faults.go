@@ -44,6 +44,7 @@ type breaker struct {
 	paused  map[string]bool
 	stopped map[string]bool
 	off     map[string]bool // clocks that are wrong
+	ended   []string        // processes that ended by themselves
 }
 
 func newBreaker(w *World, seed uint64, log func(string, ...any)) *breaker {
@@ -65,6 +66,7 @@ func (b *breaker) run(ctx context.Context, kind Fault) {
 		}
 		do := acts[next]
 		b.wait(ctx, 200, 900)
+		b.miss()
 		if ctx.Err() == nil {
 			do(ctx)
 		}
@@ -81,8 +83,21 @@ func (b *breaker) mend() {
 	for name := range b.off {
 		b.setClock(name, 0)
 	}
+	b.miss()
 	for _, name := range b.w.all() {
-		if b.stopped[name] || !b.w.fleet.Running(name) {
+		if b.stopped[name] {
+			b.start(name)
+		}
+	}
+}
+
+// miss notes processes that ended and were not told to, and starts them again
+// as a service manager would.
+func (b *breaker) miss() {
+	for _, name := range b.w.all() {
+		if !b.stopped[name] && !b.w.fleet.Running(name) {
+			b.log("%s has ended by itself", name)
+			b.ended = append(b.ended, name)
 			b.start(name)
 		}
 	}

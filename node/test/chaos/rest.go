@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,11 +25,26 @@ func (w *World) settle(t testing.TB, h *history, workers []*worker) (open []stri
 	w.resolve(h, workers, deadline)
 	for {
 		open = w.unsettled(t, h, workers)
+		if gone := w.gone(); len(gone) > 0 { // they will not come back
+			return append(gone, open...)
+		}
 		if len(open) == 0 || time.Now().After(deadline) {
 			return open
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// gone lists processes that have ended, with what they said last.
+func (w *World) gone() (out []string) {
+	for _, name := range w.all() {
+		if !w.fleet.Running(name) {
+			printed, _ := os.ReadFile(w.fleet.Output(name))
+			last := strings.TrimSpace(string(printed[max(0, len(printed)-500):]))
+			out = append(out, name+" has ended: …"+last)
+		}
+	}
+	return out
 }
 
 // share gives each worker its part of the items.

@@ -51,13 +51,16 @@ func (w *World) Run(t testing.TB, p Plan) Result {
 	ready := time.Now()
 	h := newHistory()
 	workers, probes := w.clients(t, h, p.Seed)
-	broken := w.traffic(t, h, workers, probes, p)
+	broken, ended := w.traffic(t, h, workers, probes, p)
 	acknowledged := h.acknowledged()
 	open := w.settle(t, h, workers)
 	rested := time.Now()
 	v := w.judge(h, workers)
 	for _, o := range open {
-		v.say("not at rest after %v: %s", restLimit, o)
+		v.say("not at rest: %s", o)
+	}
+	for _, name := range ended {
+		v.say("%s ended by itself", name)
 	}
 	w.fleet.KillTogether(w.all()...) // at one moment, so that all rest at one index
 	w.stores(v)
@@ -107,8 +110,9 @@ func (w *World) clients(t testing.TB, h *history, seed uint64) (workers []*worke
 	return workers, probes
 }
 
-// traffic runs clients while things break, and returns how long that was.
-func (w *World) traffic(t testing.TB, h *history, workers []*worker, probes []*probe, p Plan) time.Duration {
+// traffic runs clients while things break. It returns how long that was, and
+// which processes ended that should not have.
+func (w *World) traffic(t testing.TB, h *history, workers []*worker, probes []*probe, p Plan) (broken time.Duration, ended []string) {
 	begin := time.Now()
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
@@ -128,5 +132,5 @@ func (w *World) traffic(t testing.TB, h *history, workers []*worker, probes []*p
 	w.fleet.WaitReady(restLimit) // service is measured until it is back
 	end()
 	all.Wait()
-	return time.Since(begin)
+	return time.Since(begin), b.ended
 }

@@ -139,6 +139,7 @@ func (w *world) failf(format string, args ...any) {
 func (w *world) close() {
 	w.over = true
 	for _, t := range slices.Clone(w.tasks) {
+		w.current = t // what it still draws is its own
 		t.stop()
 	}
 }

@@ -1,0 +1,5 @@
+//go:build !mutant_drop_outbox
+
+package ledger
+
+const mutantDropOutbox = false

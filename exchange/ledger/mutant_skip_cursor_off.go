@@ -1,0 +1,5 @@
+//go:build !mutant_skip_cursor
+
+package ledger
+
+const mutantSkipCursor = false
