@@ -368,16 +368,17 @@ func TestARefusalDoesNotSayWhatBecameOfALostAnswer(t *testing.T) {
 
 func TestAnEndpointThatHangsIsNotAskedFirstAgain(t *testing.T) {
 	hangs := fullDesk()
-	end := make(chan struct{})
-	hangs.Fail = func(string) error { <-end; return nil }
+	entered, end := make(chan struct{}, 9), make(chan struct{})
+	hangs.Fail = func(string) error { entered <- struct{}{}; <-end; return nil }
 	first, second := apitest.Start(t, hangs, nil), apitest.Start(t, fullDesk(), nil)
 	t.Cleanup(func() { close(end) }) // before the servers stop
 	ca := bytes.Join([][]byte{read(t, first.CAFile), read(t, second.CAFile)}, nil)
 	token := first.Token("li.ming", exchange.Duties()...)
 	second.Accept(token, exchange.Caller{Unit: "wjw@320582", Person: "li.ming", Duties: exchange.Duties()})
 	c := dial(t, first, func(c *client.Config) { c.CA, c.Token, c.Endpoints = ca, token, []string{first.Addr, second.Addr} })
-	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	short, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	go func() { <-entered; cancel() }()
 	if _, err := c.Submit(short, exchange.Submission{Key: "k"}, nil); exchange.CodeOf(err) != exchange.Unknown {
 		t.Fatalf("got %v", err)
 	}
