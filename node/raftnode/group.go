@@ -146,17 +146,17 @@ func (g *Group) prepare(conf *raft.Config, log raft.LogStore, t raft.Transport) 
 	}
 	applied := g.store.AppliedIndex()
 	if !exists && applied > 0 {
-		return fmt.Errorf("the ledger is at index %d but there is no Raft log in %s: remove this replica from the domain and join it again with empty directories", applied, g.config.Dir)
+		return fmt.Errorf("the ledger is at index %d but there is no Raft log in %s: remove this replica from the domain and join a new one under a fresh name (yizhan cluster prepare)", applied, g.config.Dir)
 	}
 	if need := g.snapshots.latest().State; applied < need {
-		return fmt.Errorf("the ledger is at index %d but its log begins after %d: the ledger was replaced by an older one; remove this replica from the domain and join it again with empty directories", applied, need)
+		return fmt.Errorf("the ledger is at index %d but its log begins after %d: the ledger was replaced by an older one; remove this replica from the domain and join a new one under a fresh name (yizhan cluster prepare)", applied, need)
 	}
 	first, err := log.FirstIndex()
 	if err != nil {
 		return err
 	}
 	if after := g.snapshots.latest().Index; first > after+1 {
-		return fmt.Errorf("the Raft log begins at index %d but its snapshot ends at %d: remove this replica from the domain and join it again with empty directories", first, after)
+		return fmt.Errorf("the Raft log begins at index %d but its snapshot ends at %d: remove this replica from the domain and join a new one under a fresh name (yizhan cluster prepare)", first, after)
 	}
 	if m := g.snapshots.latest(); m.Index > 0 {
 		if err := g.snapshots.forget(m); err != nil { // a crash came between

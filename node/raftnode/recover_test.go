@@ -209,7 +209,7 @@ func TestStoreAndLogThatDoNotBelongTogetherAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Start(n.config())
-		if err == nil || !strings.Contains(err.Error(), "join it again") {
+		if err == nil || !strings.Contains(err.Error(), "under a fresh name") {
 			t.Fatalf("without %s: %v", lost, err)
 		}
 		if err := n.store.Close(); err != nil {
