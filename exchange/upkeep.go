@@ -12,10 +12,20 @@ type Upkeep interface {
 	// node names none, Exhausted when there is no room for a copy of the ledger,
 	// Unavailable.
 	MakeBackup(ctx context.Context, w io.Writer) error
+	// Snapshot lets the replica that is asked cut back its log, as far as others
+	// that lag need it. Nothing to cut is not an error.
+	Snapshot(ctx context.Context) (Snapshot, error)
 	// CheckDomain lets every replica check itself and compares them. progress is
 	// called now and then by one goroutine at a time. A replica that could not be
 	// asked is a finding.
 	CheckDomain(ctx context.Context, o CheckOptions, progress func(CheckProgress)) (DomainCheck, error)
+}
+
+// Snapshot says how far a replica's log is cut back.
+type Snapshot struct {
+	Replica Replica `json:"replica"`
+	Index   uint64  `json:"index"` // the log may begin after it
+	Applied uint64  `json:"applied"`
 }
 
 // CheckOptions say how far a check goes.

@@ -55,6 +55,15 @@ func (u upkeep) MakeBackup(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
+// Snapshot implements exchange.Upkeep.
+func (u upkeep) Snapshot(ctx context.Context) (exchange.Snapshot, error) {
+	if err := u.h.group.Snapshot(ctx); err != nil {
+		return exchange.Snapshot{}, err
+	}
+	s := u.h.group.Status()
+	return exchange.Snapshot{Replica: u.h.config.Replica, Index: s.Snapshot, Applied: s.Applied}, nil
+}
+
 // backupSource is what a backup is made of, but for the state.
 func (h *hosted) backupSource() (s backup.Source, err error) {
 	n, c := h.node, h.config

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 
+	"google.golang.org/grpc"
+
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
 	pb "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
@@ -34,6 +36,14 @@ func (c *Client) MakeBackup(ctx context.Context, w io.Writer) error {
 			return unlessEOF(err)
 		},
 	})
+}
+
+// Snapshot implements exchange.Upkeep. The node that answers cuts its log.
+func (c *Client) Snapshot(ctx context.Context) (exchange.Snapshot, error) {
+	return call(ctx, c, "client.snapshot", pb.Upkeep_Snapshot_FullMethodName, &pb.SnapshotRequest{},
+		func(e *endpoint) func(context.Context, *pb.SnapshotRequest, ...grpc.CallOption) (*pb.SnapshotResponse, error) {
+			return e.upkeep().Snapshot
+		}, sure(wire.DecodeSnapshot))
 }
 
 // CheckDomain implements exchange.Upkeep.

@@ -46,6 +46,18 @@ func (s *upkeepServer) MakeBackup(_ *pb.MakeBackupRequest, stream grpc.ServerStr
 	return w.Flush()
 }
 
+func (s *upkeepServer) Snapshot(ctx context.Context, _ *pb.SnapshotRequest) (*pb.SnapshotResponse, error) {
+	u, err := s.of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	done, err := u.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return wire.EncodeSnapshot(done), nil
+}
+
 func (s *upkeepServer) CheckDomain(r *pb.CheckDomainRequest, stream grpc.ServerStreamingServer[pb.CheckDomainResponse]) error {
 	ctx := stream.Context()
 	u, err := s.of(ctx)

@@ -5,6 +5,16 @@ import (
 	pb "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
 )
 
+// EncodeSnapshot converts for sending.
+func EncodeSnapshot(s exchange.Snapshot) *pb.SnapshotResponse {
+	return &pb.SnapshotResponse{Replica: string(s.Replica), Index: s.Index, Applied: s.Applied}
+}
+
+// DecodeSnapshot is the inverse of EncodeSnapshot.
+func DecodeSnapshot(p *pb.SnapshotResponse) exchange.Snapshot {
+	return exchange.Snapshot{Replica: exchange.Replica(p.GetReplica()), Index: p.GetIndex(), Applied: p.GetApplied()}
+}
+
 // EncodeCheckOptions converts for sending.
 func EncodeCheckOptions(o exchange.CheckOptions) *pb.CheckOptions {
 	return &pb.CheckOptions{Signatures: o.Signatures, Content: o.Content, Strict: o.Strict}

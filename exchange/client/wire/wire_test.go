@@ -119,6 +119,9 @@ func TestEveryFieldSurvivesTheWire(t *testing.T) {
 	roundTrip(t, func(v []exchange.DomainStatus) ([]exchange.DomainStatus, error) {
 		return ok(wire.DecodeCluster(wire.EncodeCluster(v)))
 	})
+	roundTrip(t, func(v exchange.Snapshot) (exchange.Snapshot, error) {
+		return ok(wire.DecodeSnapshot(wire.EncodeSnapshot(v)))
+	})
 	roundTrip(t, func(v exchange.CheckOptions) (exchange.CheckOptions, error) {
 		return ok(wire.DecodeCheckOptions(wire.EncodeCheckOptions(v)))
 	})

@@ -139,6 +139,29 @@ func complete(st *backup.Statement) error {
 		"Start the replicas that are down and make another backup; \"yizhan cluster check --online\" tells which exchanges are concerned. 备份已保存，但有内容缺失。", ""}
 }
 
+const snapshotHelp = `Let the replica that answers cut back its log now.
+
+A snapshot is a reference: the ledger is durable by itself, so nothing is copied.
+Replicas do this by themselves, from time to time; the command is for a disk that
+is nearly full, and before a replica joins, which then needs fewer entries. Other
+than a backup it saves nothing anywhere else: see "yizhan cluster backup".`
+
+func newSnapshotCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "snapshot", Short: "Cut back the log of a replica now", Long: snapshotHelp,
+		Example: "  yizhan cluster snapshot --as bgs@320582/admin", Args: cobra.NoArgs,
+		RunE: a.with(shortLimit, func(ctx context.Context, c *client.Client, _ []string) error {
+			s, err := c.Snapshot(ctx)
+			if err != nil {
+				return err
+			}
+			return a.print(s, func(w io.Writer) {
+				fields(w, "replica", string(s.Replica), "snapshot at", fmt.Sprint(s.Index), "applied", fmt.Sprint(s.Applied))
+			})
+		}),
+	}
+}
+
 const backupKeyHelp = `Make the pair of keys that protects the backups of a domain (备份密钥).
 
 The private half is sealed under the passphrase in the directory --out. Keep that

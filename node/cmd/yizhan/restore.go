@@ -18,8 +18,8 @@ import (
 
 const restoreHelp = `Make one replica of a domain from a backup, on a machine where it has no data.
 
-Restore ONE replica, the one that made the backup; the others join it afterwards
-with empty directories. Only do this when no majority of the domain is left: two
+Restore ONE replica, the one that made the backup; others join it afterwards, new
+ones under fresh names ("yizhan cluster prepare"). Only do this when no majority of the domain is left: two
 lives of one domain contradict each other.
 
 Two secrets are needed that are not in the backup: the offline key, and the key
@@ -141,10 +141,10 @@ func printNext(w io.Writer, r *backup.Restored, path string) {
 	_, _ = fmt.Fprintf(w, `Next 后续步骤:
   1. yizhan cluster check --config %s
   2. yizhan run --config %s
-  3. at the superior: yizhan domain admit %s      (until then links stay closed)
-  4. the other replicas: empty their data directories, and "yizhan cluster join" each
+  3. at the superior: yizhan domain pending, and yizhan domain admit %s   (until then links stay closed)
+  4. replicas under fresh names: yizhan cluster prepare --from %s …, then yizhan cluster join
   5. yizhan cluster check --online
-`, clean(path), clean(path), r.Statement.Domain)
+`, clean(path), clean(path), r.Statement.Domain, clean(path))
 }
 
 // second shows a time to the second, with its zone: a recovery point.

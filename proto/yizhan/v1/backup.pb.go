@@ -101,6 +101,102 @@ func (x *BackupPiece) GetData() []byte {
 	return nil
 }
 
+type SnapshotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotRequest) Reset() {
+	*x = SnapshotRequest{}
+	mi := &file_yizhan_v1_backup_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotRequest) ProtoMessage() {}
+
+func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yizhan_v1_backup_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
+func (*SnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{2}
+}
+
+type SnapshotResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Replica       string                 `protobuf:"bytes,1,opt,name=replica,proto3" json:"replica,omitempty"`
+	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"` // the log may begin after it
+	Applied       uint64                 `protobuf:"varint,3,opt,name=applied,proto3" json:"applied,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotResponse) Reset() {
+	*x = SnapshotResponse{}
+	mi := &file_yizhan_v1_backup_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotResponse) ProtoMessage() {}
+
+func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yizhan_v1_backup_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotResponse.ProtoReflect.Descriptor instead.
+func (*SnapshotResponse) Descriptor() ([]byte, []int) {
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SnapshotResponse) GetReplica() string {
+	if x != nil {
+		return x.Replica
+	}
+	return ""
+}
+
+func (x *SnapshotResponse) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *SnapshotResponse) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
 type CheckOptions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Signatures    bool                   `protobuf:"varint,1,opt,name=signatures,proto3" json:"signatures,omitempty"` // verify every manifest and receipt
@@ -112,7 +208,7 @@ type CheckOptions struct {
 
 func (x *CheckOptions) Reset() {
 	*x = CheckOptions{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[2]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -124,7 +220,7 @@ func (x *CheckOptions) String() string {
 func (*CheckOptions) ProtoMessage() {}
 
 func (x *CheckOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[2]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -137,7 +233,7 @@ func (x *CheckOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckOptions.ProtoReflect.Descriptor instead.
 func (*CheckOptions) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{2}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CheckOptions) GetSignatures() bool {
@@ -170,7 +266,7 @@ type CheckDomainRequest struct {
 
 func (x *CheckDomainRequest) Reset() {
 	*x = CheckDomainRequest{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[3]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -182,7 +278,7 @@ func (x *CheckDomainRequest) String() string {
 func (*CheckDomainRequest) ProtoMessage() {}
 
 func (x *CheckDomainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[3]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -195,7 +291,7 @@ func (x *CheckDomainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDomainRequest.ProtoReflect.Descriptor instead.
 func (*CheckDomainRequest) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{3}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CheckDomainRequest) GetOptions() *CheckOptions {
@@ -218,7 +314,7 @@ type CheckDomainResponse struct {
 
 func (x *CheckDomainResponse) Reset() {
 	*x = CheckDomainResponse{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[4]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -230,7 +326,7 @@ func (x *CheckDomainResponse) String() string {
 func (*CheckDomainResponse) ProtoMessage() {}
 
 func (x *CheckDomainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[4]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -243,7 +339,7 @@ func (x *CheckDomainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDomainResponse.ProtoReflect.Descriptor instead.
 func (*CheckDomainResponse) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{4}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CheckDomainResponse) GetPart() isCheckDomainResponse_Part {
@@ -300,7 +396,7 @@ type CheckProgress struct {
 
 func (x *CheckProgress) Reset() {
 	*x = CheckProgress{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[5]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -312,7 +408,7 @@ func (x *CheckProgress) String() string {
 func (*CheckProgress) ProtoMessage() {}
 
 func (x *CheckProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[5]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -325,7 +421,7 @@ func (x *CheckProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckProgress.ProtoReflect.Descriptor instead.
 func (*CheckProgress) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{5}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CheckProgress) GetReplica() string {
@@ -375,7 +471,7 @@ type DomainCheck struct {
 
 func (x *DomainCheck) Reset() {
 	*x = DomainCheck{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[6]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +483,7 @@ func (x *DomainCheck) String() string {
 func (*DomainCheck) ProtoMessage() {}
 
 func (x *DomainCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[6]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +496,7 @@ func (x *DomainCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainCheck.ProtoReflect.Descriptor instead.
 func (*DomainCheck) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{6}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DomainCheck) GetDomain() string {
@@ -449,7 +545,7 @@ type ReplicaCheck struct {
 
 func (x *ReplicaCheck) Reset() {
 	*x = ReplicaCheck{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[7]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +557,7 @@ func (x *ReplicaCheck) String() string {
 func (*ReplicaCheck) ProtoMessage() {}
 
 func (x *ReplicaCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[7]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +570,7 @@ func (x *ReplicaCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaCheck.ProtoReflect.Descriptor instead.
 func (*ReplicaCheck) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{7}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ReplicaCheck) GetReplica() string {
@@ -559,7 +655,7 @@ type CheckFinding struct {
 
 func (x *CheckFinding) Reset() {
 	*x = CheckFinding{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[8]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -571,7 +667,7 @@ func (x *CheckFinding) String() string {
 func (*CheckFinding) ProtoMessage() {}
 
 func (x *CheckFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[8]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -584,7 +680,7 @@ func (x *CheckFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFinding.ProtoReflect.Descriptor instead.
 func (*CheckFinding) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{8}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CheckFinding) GetSeverity() string {
@@ -626,7 +722,7 @@ type CheckReplicaRequest struct {
 
 func (x *CheckReplicaRequest) Reset() {
 	*x = CheckReplicaRequest{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[9]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -638,7 +734,7 @@ func (x *CheckReplicaRequest) String() string {
 func (*CheckReplicaRequest) ProtoMessage() {}
 
 func (x *CheckReplicaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[9]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +747,7 @@ func (x *CheckReplicaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckReplicaRequest.ProtoReflect.Descriptor instead.
 func (*CheckReplicaRequest) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{9}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckReplicaRequest) GetDomain() string {
@@ -688,7 +784,7 @@ type CheckReplicaResponse struct {
 
 func (x *CheckReplicaResponse) Reset() {
 	*x = CheckReplicaResponse{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[10]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +796,7 @@ func (x *CheckReplicaResponse) String() string {
 func (*CheckReplicaResponse) ProtoMessage() {}
 
 func (x *CheckReplicaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[10]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +809,7 @@ func (x *CheckReplicaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckReplicaResponse.ProtoReflect.Descriptor instead.
 func (*CheckReplicaResponse) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{10}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CheckReplicaResponse) GetPart() isCheckReplicaResponse_Part {
@@ -767,7 +863,7 @@ type DigestAtRequest struct {
 
 func (x *DigestAtRequest) Reset() {
 	*x = DigestAtRequest{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[11]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +875,7 @@ func (x *DigestAtRequest) String() string {
 func (*DigestAtRequest) ProtoMessage() {}
 
 func (x *DigestAtRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[11]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +888,7 @@ func (x *DigestAtRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestAtRequest.ProtoReflect.Descriptor instead.
 func (*DigestAtRequest) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{11}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DigestAtRequest) GetDomain() string {
@@ -819,7 +915,7 @@ type DigestAtResponse struct {
 
 func (x *DigestAtResponse) Reset() {
 	*x = DigestAtResponse{}
-	mi := &file_yizhan_v1_backup_proto_msgTypes[12]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +927,7 @@ func (x *DigestAtResponse) String() string {
 func (*DigestAtResponse) ProtoMessage() {}
 
 func (x *DigestAtResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_backup_proto_msgTypes[12]
+	mi := &file_yizhan_v1_backup_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +940,7 @@ func (x *DigestAtResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestAtResponse.ProtoReflect.Descriptor instead.
 func (*DigestAtResponse) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{12}
+	return file_yizhan_v1_backup_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DigestAtResponse) GetKnown() bool {
@@ -868,7 +964,12 @@ const file_yizhan_v1_backup_proto_rawDesc = "" +
 	"\x16yizhan/v1/backup.proto\x12\tyizhan.v1\x1a\x14yizhan/v1/role.proto\"\x13\n" +
 	"\x11MakeBackupRequest\"!\n" +
 	"\vBackupPiece\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"`\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\x11\n" +
+	"\x0fSnapshotRequest\"\\\n" +
+	"\x10SnapshotResponse\x12\x18\n" +
+	"\areplica\x18\x01 \x01(\tR\areplica\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x18\n" +
+	"\aapplied\x18\x03 \x01(\x04R\aapplied\"`\n" +
 	"\fCheckOptions\x12\x1e\n" +
 	"\n" +
 	"signatures\x18\x01 \x01(\bR\n" +
@@ -926,10 +1027,11 @@ const file_yizhan_v1_backup_proto_rawDesc = "" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\"@\n" +
 	"\x10DigestAtResponse\x12\x14\n" +
 	"\x05known\x18\x01 \x01(\bR\x05known\x12\x16\n" +
-	"\x06digest\x18\x02 \x01(\fR\x06digest2\xad\x01\n" +
+	"\x06digest\x18\x02 \x01(\fR\x06digest2\xf9\x01\n" +
 	"\x06Upkeep\x12K\n" +
 	"\n" +
-	"MakeBackup\x12\x1c.yizhan.v1.MakeBackupRequest\x1a\x16.yizhan.v1.BackupPiece\"\x05\x8a\xcf\x18\x01\x050\x01\x12V\n" +
+	"MakeBackup\x12\x1c.yizhan.v1.MakeBackupRequest\x1a\x16.yizhan.v1.BackupPiece\"\x05\x8a\xcf\x18\x01\x050\x01\x12J\n" +
+	"\bSnapshot\x12\x1a.yizhan.v1.SnapshotRequest\x1a\x1b.yizhan.v1.SnapshotResponse\"\x05\x8a\xcf\x18\x01\x05\x12V\n" +
 	"\vCheckDomain\x12\x1d.yizhan.v1.CheckDomainRequest\x1a\x1e.yizhan.v1.CheckDomainResponse\"\x06\x8a\xcf\x18\x02\x05\x060\x012\xb5\x01\n" +
 	"\rReplicaUpkeep\x12X\n" +
 	"\fCheckReplica\x12\x1e.yizhan.v1.CheckReplicaRequest\x1a\x1f.yizhan.v1.CheckReplicaResponse\"\x05\x8a\xcf\x18\x01\b0\x01\x12J\n" +
@@ -947,44 +1049,48 @@ func file_yizhan_v1_backup_proto_rawDescGZIP() []byte {
 	return file_yizhan_v1_backup_proto_rawDescData
 }
 
-var file_yizhan_v1_backup_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_yizhan_v1_backup_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_yizhan_v1_backup_proto_goTypes = []any{
 	(*MakeBackupRequest)(nil),    // 0: yizhan.v1.MakeBackupRequest
 	(*BackupPiece)(nil),          // 1: yizhan.v1.BackupPiece
-	(*CheckOptions)(nil),         // 2: yizhan.v1.CheckOptions
-	(*CheckDomainRequest)(nil),   // 3: yizhan.v1.CheckDomainRequest
-	(*CheckDomainResponse)(nil),  // 4: yizhan.v1.CheckDomainResponse
-	(*CheckProgress)(nil),        // 5: yizhan.v1.CheckProgress
-	(*DomainCheck)(nil),          // 6: yizhan.v1.DomainCheck
-	(*ReplicaCheck)(nil),         // 7: yizhan.v1.ReplicaCheck
-	(*CheckFinding)(nil),         // 8: yizhan.v1.CheckFinding
-	(*CheckReplicaRequest)(nil),  // 9: yizhan.v1.CheckReplicaRequest
-	(*CheckReplicaResponse)(nil), // 10: yizhan.v1.CheckReplicaResponse
-	(*DigestAtRequest)(nil),      // 11: yizhan.v1.DigestAtRequest
-	(*DigestAtResponse)(nil),     // 12: yizhan.v1.DigestAtResponse
-	nil,                          // 13: yizhan.v1.ReplicaCheck.CountsEntry
+	(*SnapshotRequest)(nil),      // 2: yizhan.v1.SnapshotRequest
+	(*SnapshotResponse)(nil),     // 3: yizhan.v1.SnapshotResponse
+	(*CheckOptions)(nil),         // 4: yizhan.v1.CheckOptions
+	(*CheckDomainRequest)(nil),   // 5: yizhan.v1.CheckDomainRequest
+	(*CheckDomainResponse)(nil),  // 6: yizhan.v1.CheckDomainResponse
+	(*CheckProgress)(nil),        // 7: yizhan.v1.CheckProgress
+	(*DomainCheck)(nil),          // 8: yizhan.v1.DomainCheck
+	(*ReplicaCheck)(nil),         // 9: yizhan.v1.ReplicaCheck
+	(*CheckFinding)(nil),         // 10: yizhan.v1.CheckFinding
+	(*CheckReplicaRequest)(nil),  // 11: yizhan.v1.CheckReplicaRequest
+	(*CheckReplicaResponse)(nil), // 12: yizhan.v1.CheckReplicaResponse
+	(*DigestAtRequest)(nil),      // 13: yizhan.v1.DigestAtRequest
+	(*DigestAtResponse)(nil),     // 14: yizhan.v1.DigestAtResponse
+	nil,                          // 15: yizhan.v1.ReplicaCheck.CountsEntry
 }
 var file_yizhan_v1_backup_proto_depIdxs = []int32{
-	2,  // 0: yizhan.v1.CheckDomainRequest.options:type_name -> yizhan.v1.CheckOptions
-	5,  // 1: yizhan.v1.CheckDomainResponse.progress:type_name -> yizhan.v1.CheckProgress
-	6,  // 2: yizhan.v1.CheckDomainResponse.result:type_name -> yizhan.v1.DomainCheck
-	7,  // 3: yizhan.v1.DomainCheck.replicas:type_name -> yizhan.v1.ReplicaCheck
-	8,  // 4: yizhan.v1.DomainCheck.findings:type_name -> yizhan.v1.CheckFinding
-	13, // 5: yizhan.v1.ReplicaCheck.counts:type_name -> yizhan.v1.ReplicaCheck.CountsEntry
-	8,  // 6: yizhan.v1.ReplicaCheck.findings:type_name -> yizhan.v1.CheckFinding
-	2,  // 7: yizhan.v1.CheckReplicaRequest.options:type_name -> yizhan.v1.CheckOptions
-	5,  // 8: yizhan.v1.CheckReplicaResponse.progress:type_name -> yizhan.v1.CheckProgress
-	7,  // 9: yizhan.v1.CheckReplicaResponse.result:type_name -> yizhan.v1.ReplicaCheck
+	4,  // 0: yizhan.v1.CheckDomainRequest.options:type_name -> yizhan.v1.CheckOptions
+	7,  // 1: yizhan.v1.CheckDomainResponse.progress:type_name -> yizhan.v1.CheckProgress
+	8,  // 2: yizhan.v1.CheckDomainResponse.result:type_name -> yizhan.v1.DomainCheck
+	9,  // 3: yizhan.v1.DomainCheck.replicas:type_name -> yizhan.v1.ReplicaCheck
+	10, // 4: yizhan.v1.DomainCheck.findings:type_name -> yizhan.v1.CheckFinding
+	15, // 5: yizhan.v1.ReplicaCheck.counts:type_name -> yizhan.v1.ReplicaCheck.CountsEntry
+	10, // 6: yizhan.v1.ReplicaCheck.findings:type_name -> yizhan.v1.CheckFinding
+	4,  // 7: yizhan.v1.CheckReplicaRequest.options:type_name -> yizhan.v1.CheckOptions
+	7,  // 8: yizhan.v1.CheckReplicaResponse.progress:type_name -> yizhan.v1.CheckProgress
+	9,  // 9: yizhan.v1.CheckReplicaResponse.result:type_name -> yizhan.v1.ReplicaCheck
 	0,  // 10: yizhan.v1.Upkeep.MakeBackup:input_type -> yizhan.v1.MakeBackupRequest
-	3,  // 11: yizhan.v1.Upkeep.CheckDomain:input_type -> yizhan.v1.CheckDomainRequest
-	9,  // 12: yizhan.v1.ReplicaUpkeep.CheckReplica:input_type -> yizhan.v1.CheckReplicaRequest
-	11, // 13: yizhan.v1.ReplicaUpkeep.DigestAt:input_type -> yizhan.v1.DigestAtRequest
-	1,  // 14: yizhan.v1.Upkeep.MakeBackup:output_type -> yizhan.v1.BackupPiece
-	4,  // 15: yizhan.v1.Upkeep.CheckDomain:output_type -> yizhan.v1.CheckDomainResponse
-	10, // 16: yizhan.v1.ReplicaUpkeep.CheckReplica:output_type -> yizhan.v1.CheckReplicaResponse
-	12, // 17: yizhan.v1.ReplicaUpkeep.DigestAt:output_type -> yizhan.v1.DigestAtResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
+	2,  // 11: yizhan.v1.Upkeep.Snapshot:input_type -> yizhan.v1.SnapshotRequest
+	5,  // 12: yizhan.v1.Upkeep.CheckDomain:input_type -> yizhan.v1.CheckDomainRequest
+	11, // 13: yizhan.v1.ReplicaUpkeep.CheckReplica:input_type -> yizhan.v1.CheckReplicaRequest
+	13, // 14: yizhan.v1.ReplicaUpkeep.DigestAt:input_type -> yizhan.v1.DigestAtRequest
+	1,  // 15: yizhan.v1.Upkeep.MakeBackup:output_type -> yizhan.v1.BackupPiece
+	3,  // 16: yizhan.v1.Upkeep.Snapshot:output_type -> yizhan.v1.SnapshotResponse
+	6,  // 17: yizhan.v1.Upkeep.CheckDomain:output_type -> yizhan.v1.CheckDomainResponse
+	12, // 18: yizhan.v1.ReplicaUpkeep.CheckReplica:output_type -> yizhan.v1.CheckReplicaResponse
+	14, // 19: yizhan.v1.ReplicaUpkeep.DigestAt:output_type -> yizhan.v1.DigestAtResponse
+	15, // [15:20] is the sub-list for method output_type
+	10, // [10:15] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
 	10, // [10:10] is the sub-list for extension extendee
 	0,  // [0:10] is the sub-list for field type_name
@@ -996,11 +1102,11 @@ func file_yizhan_v1_backup_proto_init() {
 		return
 	}
 	file_yizhan_v1_role_proto_init()
-	file_yizhan_v1_backup_proto_msgTypes[4].OneofWrappers = []any{
+	file_yizhan_v1_backup_proto_msgTypes[6].OneofWrappers = []any{
 		(*CheckDomainResponse_Progress)(nil),
 		(*CheckDomainResponse_Result)(nil),
 	}
-	file_yizhan_v1_backup_proto_msgTypes[10].OneofWrappers = []any{
+	file_yizhan_v1_backup_proto_msgTypes[12].OneofWrappers = []any{
 		(*CheckReplicaResponse_Progress)(nil),
 		(*CheckReplicaResponse_Result)(nil),
 	}
@@ -1010,7 +1116,7 @@ func file_yizhan_v1_backup_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yizhan_v1_backup_proto_rawDesc), len(file_yizhan_v1_backup_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	Upkeep_MakeBackup_FullMethodName  = "/yizhan.v1.Upkeep/MakeBackup"
+	Upkeep_Snapshot_FullMethodName    = "/yizhan.v1.Upkeep/Snapshot"
 	Upkeep_CheckDomain_FullMethodName = "/yizhan.v1.Upkeep/CheckDomain"
 )
 
@@ -32,6 +33,9 @@ type UpkeepClient interface {
 	// MakeBackup streams a backup of the caller's domain, sealed to the offline
 	// key that the node's configuration names.
 	MakeBackup(ctx context.Context, in *MakeBackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupPiece], error)
+	// Snapshot lets the replica that is asked cut back its log: what the ledger
+	// contains durably is not kept there, too.
+	Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (*SnapshotResponse, error)
 	// CheckDomain lets every replica of the caller's domain check itself, and
 	// compares them. Progress comes first, the answer last.
 	CheckDomain(ctx context.Context, in *CheckDomainRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckDomainResponse], error)
@@ -64,6 +68,16 @@ func (c *upkeepClient) MakeBackup(ctx context.Context, in *MakeBackupRequest, op
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Upkeep_MakeBackupClient = grpc.ServerStreamingClient[BackupPiece]
 
+func (c *upkeepClient) Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (*SnapshotResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SnapshotResponse)
+	err := c.cc.Invoke(ctx, Upkeep_Snapshot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *upkeepClient) CheckDomain(ctx context.Context, in *CheckDomainRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckDomainResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Upkeep_ServiceDesc.Streams[1], Upkeep_CheckDomain_FullMethodName, cOpts...)
@@ -92,6 +106,9 @@ type UpkeepServer interface {
 	// MakeBackup streams a backup of the caller's domain, sealed to the offline
 	// key that the node's configuration names.
 	MakeBackup(*MakeBackupRequest, grpc.ServerStreamingServer[BackupPiece]) error
+	// Snapshot lets the replica that is asked cut back its log: what the ledger
+	// contains durably is not kept there, too.
+	Snapshot(context.Context, *SnapshotRequest) (*SnapshotResponse, error)
 	// CheckDomain lets every replica of the caller's domain check itself, and
 	// compares them. Progress comes first, the answer last.
 	CheckDomain(*CheckDomainRequest, grpc.ServerStreamingServer[CheckDomainResponse]) error
@@ -107,6 +124,9 @@ type UnimplementedUpkeepServer struct{}
 
 func (UnimplementedUpkeepServer) MakeBackup(*MakeBackupRequest, grpc.ServerStreamingServer[BackupPiece]) error {
 	return status.Error(codes.Unimplemented, "method MakeBackup not implemented")
+}
+func (UnimplementedUpkeepServer) Snapshot(context.Context, *SnapshotRequest) (*SnapshotResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Snapshot not implemented")
 }
 func (UnimplementedUpkeepServer) CheckDomain(*CheckDomainRequest, grpc.ServerStreamingServer[CheckDomainResponse]) error {
 	return status.Error(codes.Unimplemented, "method CheckDomain not implemented")
@@ -143,6 +163,24 @@ func _Upkeep_MakeBackup_Handler(srv interface{}, stream grpc.ServerStream) error
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Upkeep_MakeBackupServer = grpc.ServerStreamingServer[BackupPiece]
 
+func _Upkeep_Snapshot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SnapshotRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UpkeepServer).Snapshot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Upkeep_Snapshot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UpkeepServer).Snapshot(ctx, req.(*SnapshotRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Upkeep_CheckDomain_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(CheckDomainRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -160,7 +198,12 @@ type Upkeep_CheckDomainServer = grpc.ServerStreamingServer[CheckDomainResponse]
 var Upkeep_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "yizhan.v1.Upkeep",
 	HandlerType: (*UpkeepServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Snapshot",
+			Handler:    _Upkeep_Snapshot_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "MakeBackup",
