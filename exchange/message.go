@@ -49,6 +49,21 @@ type Message struct {
 	Units     *crypto.Signed `cbor:"5,keyasint,omitempty"`
 	Policy    *crypto.Signed `cbor:"6,keyasint,omitempty"`
 	Void      *crypto.Signed `cbor:"7,keyasint,omitempty"` // the row of this sequence was withdrawn before it was sent
+	Back      *Back          `cbor:"20,keyasint,omitempty"`
+}
+
+// Back gives a neighbour that began a new life what it may have forgotten: an
+// exchange that it sent, took in or passed on, with the receipts that are known
+// here, its own among them. With Done it says instead that this was all,
+// with Have it is answered.
+type Back struct {
+	Manifest   crypto.Signed   `cbor:"1,keyasint"`
+	Deliveries []uint16        `cbor:"2,keyasint,omitempty"` // those that came from it, or went to it
+	Receipts   []crypto.Signed `cbor:"3,keyasint,omitempty"` // the road to this domain first
+	Inline     [][]byte        `cbor:"4,keyasint,omitempty"`
+	Done       [16]byte        `cbor:"5,keyasint,omitzero"`  // the life to which everything of this class was given back
+	Lacks      bool            `cbor:"7,keyasint,omitempty"` // its chunks are not here, or not yet
+	Have       ID              `cbor:"6,keyasint,omitzero"`  // the answer: its chunks were fetched again
 }
 
 // Void is what Message.Void signs, under crypto.ContextVoid: the message of a
@@ -65,7 +80,7 @@ type Void struct {
 // Valid reports whether exactly one field is set.
 func (m *Message) Valid() bool {
 	n := 0
-	for _, set := range []bool{m.Envelope != nil, m.Receipt != nil, m.Notice != nil, m.Directory != nil, m.Units != nil, m.Policy != nil, m.Void != nil} {
+	for _, set := range []bool{m.Envelope != nil, m.Receipt != nil, m.Notice != nil, m.Directory != nil, m.Units != nil, m.Policy != nil, m.Void != nil, m.Back != nil} {
 		if set {
 			n++
 		}

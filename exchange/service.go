@@ -305,6 +305,9 @@ type LinkStatus struct {
 	SkewMs    int64  `json:"skew_ms"`
 	LastError string `json:"last_error,omitempty"`
 	Resyncs   uint64 `json:"epoch_resyncs,omitempty"`
+	// Resync tells how far a resynchronisation with a new life has come: what is
+	// given back to the peer, and whether it still gives back. "": nothing is owed.
+	Resync string `json:"resync,omitempty"`
 	// ChunksSent and ChunksReceived count chunks of content since the process
 	// that answers started, repetitions included.
 	ChunksSent     uint64 `json:"chunks_sent"`

@@ -76,6 +76,7 @@ func (h *hosted) lead(ctx context.Context, term uint64) {
 	log.Info("leading")
 	defer h.unlead()
 	h.node.tasks.Go(func() { h.expire(ctx) })
+	h.node.tasks.Go(func() { h.resync(ctx) })
 	if h.dialer != nil {
 		h.dialer.Run(ctx)
 		return

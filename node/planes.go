@@ -87,6 +87,9 @@ func (n *Node) authorize(local channel.Identity, peer channel.Peer) error {
 	if h == nil || h.domain == nil {
 		return errors.New("the domain is not up yet")
 	}
+	if err := h.domain.AllowLife(exchange.Domain(peer.Domain), peer.Incarnation); err != nil {
+		return err
+	}
 	return h.domain.AllowPeer(exchange.Domain(peer.Domain), peer.Key)
 }
 

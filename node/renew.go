@@ -2,7 +2,10 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strings"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
@@ -85,4 +88,49 @@ func (g newbornGroup) Propose(ctx context.Context, command []byte) ([]byte, erro
 		return nil, exchange.Errorf(exchange.Unavailable, "node.newborn", "the domain %s was restored or recovered and begins a new life first; try again in a moment", g.h.config.Domain)
 	}
 	return g.Group.Propose(ctx, command)
+}
+
+// resyncEvery is how often a leader looks whether a neighbour is owed something
+// after it began a new life; resyncSoon while one is.
+const (
+	resyncEvery = 2 * time.Second
+	resyncSoon  = 20 * time.Millisecond
+)
+
+// resync gives back, while this replica leads, what neighbours forgot.
+func (h *hosted) resync(ctx context.Context) {
+	wait := resyncEvery
+	for {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		more, err := h.domain.Resync(ctx)
+		wait = resyncEvery
+		if more && err == nil {
+			wait = resyncSoon
+		}
+		if err != nil && ctx.Err() == nil {
+			h.node.log.Warn("the resynchronisation does not go on; trying again", "domain", h.config.Domain, "err", err)
+		}
+	}
+}
+
+// describeLife adds what a link is still owed after a new life at either end.
+func describeLife(r ledger.Reader, s *exchange.LinkStatus) error {
+	l, _, err := ledger.LinkOf(r, s.Peer)
+	if err != nil {
+		return err
+	}
+	s.Resyncs = max(s.Resyncs, l.Resyncs)
+	var parts []string
+	if w := l.Walk; w != nil {
+		parts = append(parts, fmt.Sprintf("resynchronising: %d of %d events, %d exchanges given back, %d sent again", w.Cursor, ledger.Leaves(r), w.Given, w.Sent))
+	}
+	if l.Regaining != 0 {
+		parts = append(parts, fmt.Sprintf("waiting for what it gives back: %d exchanges so far", l.Regained))
+	}
+	s.Resync = strings.Join(parts, "; ")
+	return nil
 }

@@ -60,6 +60,9 @@ func (h *hosted) describe(r ledger.Reader, s *exchange.DomainStatus) error {
 			return err
 		}
 		s.Links[i].Queued = queued
+		if err := describeLife(r, &s.Links[i]); err != nil {
+			return err
+		}
 		if oldest != 0 {
 			s.Links[i].OldestMs = int64(now - oldest)
 		}

@@ -159,3 +159,4 @@ func (e *endpoint) exchange() pb.ExchangeClient { return pb.NewExchangeClient(e.
 func (e *endpoint) policy() pb.PolicyClient     { return pb.NewPolicyClient(e.conn) }
 func (e *endpoint) cluster() pb.ClusterClient   { return pb.NewClusterClient(e.conn) }
 func (e *endpoint) hold() pb.HoldClient         { return pb.NewHoldClient(e.conn) }
+func (e *endpoint) life() pb.LifeClient         { return pb.NewLifeClient(e.conn) }

@@ -23,6 +23,14 @@ type Greeting struct {
 	Directory    map[exchange.Domain]uint64
 	Units        map[exchange.Domain]uint64
 	Policy       map[exchange.Domain]uint64
+
+	// Life names the life that the domain is in; Reason and Since say why it
+	// began and how old the state was that it began from. Admission is the
+	// statement that states a raised incarnation, for peers that do not have it.
+	Life      [16]byte
+	Reason    string
+	Since     exchange.Time
+	Admission *crypto.Signed
 }
 
 // Session is an open session with one neighbour, fenced by its term.
@@ -31,6 +39,7 @@ type Session struct {
 	Term      uint64 // the peer's Raft term
 	PeerEpoch [16]byte
 	ID        [16]byte // random; which session it is, for Closer
+	SendEpoch [16]byte // the numbering of what is sent in it
 }
 
 // Closer is a Station that wants to know when a session has ended. What is
@@ -56,8 +65,9 @@ type Station interface {
 	// Greet returns what this domain says to peer now.
 	Greet(ctx context.Context, peer exchange.Domain) (Greeting, error)
 	// Open commits the peer's greeting: a lower incarnation or term than known
-	// is refused with Denied ("fenced"); an unknown epoch begins an explicit
-	// resynchronisation. It also queues directory, units and policy statements
+	// is refused with Denied ("fenced"), and an incarnation that the directory
+	// does not state as well (the first problem has the code "incarnation"). A
+	// new life of the peer begins an explicit resynchronisation. It also queues directory, units and policy statements
 	// that the peer lacks.
 	Open(ctx context.Context, peer exchange.Domain, theirs Greeting) (Session, error)
 	// Receive commits rows in order and returns when they are durable here on

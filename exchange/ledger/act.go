@@ -19,6 +19,9 @@ func (t *txn) act(a *Act) Result {
 	if r.Manifest != ex.Digest || !indexes(r.Deliveries, len(m.To)) {
 		return refuse(exchange.Invalid, "the receipt is not about the exchange it names")
 	}
+	if res := t.mayHaveSaid(&ex); res.Code != "" {
+		return res
+	}
 	for _, i := range r.Deliveries {
 		if u := m.To[i].Unit; u != r.Unit || u.Domain() != t.self.Domain {
 			return refuse(exchange.Denied, "only the recipient unit signs for a delivery or returns it")

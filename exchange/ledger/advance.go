@@ -14,6 +14,9 @@ func (t *txn) advance(m *exchange.Manifest, i uint16, r *exchange.Receipt, diges
 	if !ok || int(i) >= len(m.To) || !supersedes(r, &d, m.From.Domain(), m.To[i].Unit.Domain()) {
 		return
 	}
+	if d.State == exchange.Arriving && (r.State == exchange.Accepted || r.State == exchange.Relayed) && r.Domain != t.self.Domain {
+		return // who passed it on says nothing of what becomes of it here
+	}
 	ended := r.State.Final() && !d.State.Final()
 	d.State, d.At, d.Where, d.Last = r.State, r.At, r.Domain, digest
 	if r.State.Final() {

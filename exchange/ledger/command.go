@@ -29,6 +29,7 @@ type Command struct {
 
 	Renew *Renew `cbor:"30,keyasint,omitempty"` // level 2
 	Asked *Asked `cbor:"31,keyasint,omitempty"` // level 2
+	Walk  *Walk  `cbor:"32,keyasint,omitempty"` // level 2
 
 	Stumble *Stumble `cbor:"40,keyasint,omitempty"`
 	Release *Release `cbor:"41,keyasint,omitempty"`
@@ -43,7 +44,7 @@ func (c *Command) kinds() (n int) {
 	for _, set := range []bool{c.Bootstrap != nil, c.Submit != nil, c.Receive != nil, c.Custody != nil, c.Act != nil, c.Notice != nil,
 		c.Ack != nil, c.Open != nil, c.Statement != nil, c.Judge != nil, c.Lease != nil, c.Level != nil, c.Clock != nil, c.Deadline != nil, c.Person != nil,
 		c.Stumble != nil, c.Release != nil, c.Dismiss != nil, c.Close != nil, c.Delay != nil, c.Bounce != nil,
-		c.Renew != nil, c.Asked != nil} {
+		c.Renew != nil, c.Asked != nil, c.Walk != nil} {
 		if set {
 			n++
 		}
@@ -147,6 +148,7 @@ type Ack struct {
 	Peer  exchange.Domain `cbor:"1,keyasint"`
 	Class exchange.Class  `cbor:"2,keyasint"`
 	UpTo  uint64          `cbor:"3,keyasint"`
+	Epoch [16]byte        `cbor:"4,keyasint,omitzero"` // the numbering that the peer speaks of
 }
 
 // OpenLink records a peer's greeting and queues what the peer lacks.
@@ -162,6 +164,7 @@ type OpenLink struct {
 	// ReceiveNext is, per class, the sequence of ours that the peer expects
 	// next: everything below is committed there.
 	ReceiveNext [exchange.ClassCount]uint64 `cbor:"9,keyasint"`
+	Life        [16]byte                    `cbor:"10,keyasint,omitzero"` // the peer's; zero: as Epoch
 	Session     [16]byte                    `cbor:"20,keyasint,omitzero"` // random; names the session that begins
 }
 

@@ -3,7 +3,6 @@ package ledger
 import (
 	"slices"
 
-	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
 
@@ -31,7 +30,7 @@ type Life struct {
 
 // level is the feature level that a kind of command needs.
 func (c *Command) level() uint32 {
-	if slices.Contains([]bool{c.Renew != nil, c.Asked != nil,
+	if slices.Contains([]bool{c.Renew != nil, c.Asked != nil, c.Walk != nil,
 		c.Stumble != nil, c.Release != nil, c.Dismiss != nil, c.Close != nil, c.Delay != nil, c.Bounce != nil}, true) { // kinds of level 2
 		return 2
 	}
@@ -82,7 +81,10 @@ func (t *txn) renew(c *Renew) Result {
 func (t *txn) renewLink(peer exchange.Domain) {
 	link, _ := load[Link](t, TableLink, []byte(peer))
 	link.SendEpoch, link.PeerEpoch, link.ReceiveNext = [16]byte{}, [16]byte{}, [exchange.ClassCount]uint64{}
-	link.Regaining = link.PeerLife != [16]byte{}
+	link.Regaining = 0
+	if link.PeerLife != [16]byte{} {
+		link.Regaining = allClasses
+	}
 	for class := range exchange.Class(exchange.ClassCount) {
 		var rows [][]byte
 		t.scan(TableQueue, QueuePrefix(peer, class), func(k, raw []byte) {
@@ -177,24 +179,13 @@ func (l *Link) numbering(self *Self) [16]byte {
 // Numbering returns the epoch under which rows for a peer are numbered.
 func Numbering(self Self, l Link) [16]byte { return l.numbering(&self) }
 
-// derive names the numbering between this life and one of the peer's. It is
-// computed, so that every replica and every retry gives the same.
-func (t *txn) derive(peerLife [16]byte) (epoch [16]byte) {
-	d := t.sum([]byte("yizhan/numbering/v1"), t.self.Epoch[:], peerLife[:])
+// derive names the numbering that a life begins towards a neighbour because of
+// a life of that neighbour's. It is computed, so that every replica and every
+// retry gives the same, and both ends can tell it.
+func (t *txn) derive(life, of [16]byte) (epoch [16]byte) {
+	d := t.sum([]byte("yizhan/numbering/v1"), life[:], of[:])
 	copy(epoch[:], d[:])
 	return epoch
-}
-
-func (t *txn) notices(id exchange.ID) (out []crypto.Signed) {
-	t.scan(TableNotice, id[:], func(_, raw []byte) {
-		s, err := exchange.DecodeStored[crypto.Signed](raw)
-		if err != nil {
-			t.fail("a notice of %s cannot be read", id)
-			return
-		}
-		out = append(out, s)
-	})
-	return out
 }
 
 // IncarnationAt is the incarnation of a life that begins at a time: seconds

@@ -131,6 +131,8 @@ func (t *txn) dispatch(c *Command) Result {
 		return t.renew(c.Renew)
 	case c.Asked != nil:
 		return t.asked(c.Asked)
+	case c.Walk != nil:
+		return t.walk(c.Walk)
 	case c.Bootstrap != nil:
 		return t.bootstrap(c.Bootstrap)
 	case c.Submit != nil:

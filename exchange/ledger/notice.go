@@ -32,6 +32,7 @@ func (t *txn) notice(c *Notice) Result {
 		}
 	}
 	t.passNotice(m, c.Notice, onward)
+	t.keepNotice(m.ID, c.Notice)
 	t.note(Event{Kind: EventNotice, Exchange: m.ID, Unit: n.From, Person: n.Person, Digest: t.sum(c.Notice.Bytes)})
 	return Result{Exchange: m.ID}
 }
@@ -75,6 +76,9 @@ func (t *txn) noticed(peer exchange.Domain, row *ReceivedRow, s crypto.Signed) R
 	}
 	t.stopWaiting(m, &ex)
 	t.passNotice(m, s, onward)
+	if len(onward) > 0 && t.keepNotice(m.ID, s) {
+		t.note(Event{Kind: EventNotice, Exchange: m.ID, Domain: peer, Digest: t.sum(s.Bytes)})
+	}
 	return Result{}
 }
 
@@ -110,17 +114,17 @@ func (t *txn) noticeOne(m *exchange.Manifest, n *exchange.Notice, i uint16, prep
 // stopWaiting gives up the chunks of an envelope of which nothing is left to
 // deliver.
 func (t *txn) stopWaiting(m *exchange.Manifest, ex *Exchange) {
-	if !ex.Waiting {
+	if !ex.Waiting || ex.Giver != "" {
 		return
 	}
 	for _, i := range ex.Deliveries {
-		if d, _ := t.delivery(m.ID, i); d.State == exchange.Arriving {
+		if d, _ := t.delivery(m.ID, i); !d.State.Final() {
 			return
 		}
 	}
 	ex.Waiting = false
 	save(t, TableExchange, ExchangeKey(m.ID), *ex)
-	t.delete(TableWaiting, waitingKey(ex.Via, m))
+	t.delete(TableWaiting, waitingKey(ex.Source(), m))
 }
 
 func (t *txn) passNotice(m *exchange.Manifest, s crypto.Signed, onward []uint16) {

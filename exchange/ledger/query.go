@@ -261,3 +261,16 @@ func StatementOf[T any](s crypto.Signed, context string) (T, bool) {
 	v, err := decodeStatement[T](s, context)
 	return v, err == nil
 }
+
+// ReceiptAt returns the receipt of that number of arrival.
+func ReceiptAt(r Reader, id exchange.ID, n uint32) (crypto.Signed, bool, error) {
+	return Get[crypto.Signed](r, TableReceipt, sequenceKey(id[:], n))
+}
+
+// Unacknowledged counts the rows that a neighbour has not acknowledged.
+func Unacknowledged(l Link) (n uint64) {
+	for class, next := range l.SendNext {
+		n += max(next, 1) - 1 - l.Acked[class]
+	}
+	return n
+}

@@ -65,6 +65,8 @@ func (t *txn) receiveRow(peer exchange.Domain, row *ReceivedRow) Result {
 	case msg.Policy != nil:
 		t.keepPolicy(*msg.Policy, peer)
 	case msg.Void != nil: // the neighbour took it back before it was sent
+	case msg.Back != nil:
+		return t.givenBack(peer, row, msg.Back)
 	}
 	return Result{}
 }
@@ -126,10 +128,14 @@ func (t *txn) repeated(peer exchange.Domain, row *ReceivedRow, e *exchange.Envel
 	}
 	for _, i := range e.Deliveries {
 		if _, found := slices.BinarySearch(known.Deliveries, i); !found {
+			if known.Regained { // a neighbour further on knew of its own share only
+				return t.regain(peer, row, &exchange.Back{Manifest: e.Manifest, Deliveries: e.Deliveries, Receipts: e.Custody, Inline: e.Inline})
+			}
 			return t.holdFor(peer, row, "a stored exchange comes again with deliveries that were not there before")
 		}
 	}
 	t.repeatReceipts(m)
+	t.note(Event{Kind: EventRepeated, Exchange: m.ID, Domain: peer})
 	return Result{}
 }
 
@@ -169,12 +175,21 @@ func (t *txn) custody(c *Custody) Result {
 	if !ex.Waiting {
 		return Result{Exchange: c.Exchange, Replayed: true}
 	}
+	if res := t.mayHaveSaid(&ex); res.Code != "" && len(c.Receipts) > 0 {
+		return res
+	}
 	if res := t.kept(c.Stored); res.Code != "" {
 		return res
 	}
-	t.delete(TableWaiting, waitingKey(ex.Via, m))
+	t.delete(TableWaiting, waitingKey(ex.Source(), m))
+	given := ex.Giver != "" || t.took(&ex)
+	t.haveIt(m.ID, ex.Giver)
+	ex.Giver = ""
 	if res := t.settle(m, &ex, c.Receipts); res.Code != "" {
 		return res
+	}
+	if given {
+		t.forwardRest(m, &ex, ex.Deliveries, c.Receipts)
 	}
 	t.note(Event{Kind: EventCustody, Exchange: m.ID, Digest: ex.Digest})
 	return Result{Exchange: c.Exchange}

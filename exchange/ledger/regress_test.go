@@ -266,9 +266,9 @@ func TestAStatementIsToldOncePerNeighbourAndEpoch(t *testing.T) {
 	if depth() != before {
 		t.Fatalf("%d messages for a neighbour that was told everything", depth()-before)
 	}
-	open.Epoch = [16]byte{9}
+	open.Epoch, open.Incarnation = [16]byte{9}, 2
 	d.must(ledger.Command{Open: open})
-	if got := depth() - before; got != 2 {
+	if got := depth(); got != 2 {
 		t.Fatalf("after a resynchronisation %d statements are told again, want 2", got)
 	}
 	if link, _, _ := ledger.LinkOf(&d.rows, county); link.Resyncs != 1 || link.ReceiveNext != [exchange.ClassCount]uint64{} {

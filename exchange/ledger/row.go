@@ -19,6 +19,20 @@ type Exchange struct {
 	Waiting    bool            `cbor:"7,keyasint,omitempty"` // chunks are not on a majority yet
 	At         exchange.Time   `cbor:"8,keyasint"`           // ledger time of arrival
 	Person     exchange.Person `cbor:"9,keyasint,omitempty"` // who submitted it
+
+	// Giver is the neighbour that gave the exchange back, while its chunks come
+	// from there.
+	Giver    exchange.Domain `cbor:"20,keyasint,omitempty"`
+	Regained bool            `cbor:"21,keyasint,omitempty"` // this domain had forgotten it
+	Lacks    bool            `cbor:"22,keyasint,omitempty"` // the giver lacks chunks itself
+}
+
+// Source is the neighbour that chunks come from.
+func (e *Exchange) Source() exchange.Domain {
+	if e.Giver != "" {
+		return e.Giver
+	}
+	return e.Via
 }
 
 // Delivery is where one recipient's copy is, as known here.
@@ -45,6 +59,8 @@ type QueueRow struct {
 	Message    []byte        `cbor:"3,keyasint,omitempty"`
 	At         exchange.Time `cbor:"4,keyasint"`
 	Sent       bool          `cbor:"5,keyasint,omitempty"` // queued again: an earlier numbering may have carried it
+	Back       []uint32      `cbor:"8,keyasint,omitempty"` // given back, with the receipts of these numbers of arrival
+	Lacks      bool          `cbor:"9,keyasint,omitempty"` // given back while its chunks were not here
 }
 
 // Link is the state of one neighbour.
@@ -64,7 +80,8 @@ type Link struct {
 
 	PeerLife  [16]byte `cbor:"8,keyasint,omitzero"`   // which life of the peer this row is about
 	SendEpoch [16]byte `cbor:"9,keyasint,omitzero"`   // numbering of what is sent to it; zero: the domain's own epoch
-	Regaining bool     `cbor:"11,keyasint,omitempty"` // the peer has not said yet that it gave everything back
+	Walk      *WalkRow `cbor:"10,keyasint,omitempty"` // what is still sent again and given back; nil: nothing is owed
+	Regaining uint8    `cbor:"11,keyasint,omitempty"` // bit per class: the peer has not said yet that it gave everything back
 	Regained  uint64   `cbor:"12,keyasint,omitempty"` // exchanges that it gave back
 }
 

@@ -70,7 +70,7 @@ func (t *txn) forward(m *exchange.Manifest, ex *Exchange, onward []uint16) {
 		t.passed(m.ID)
 	}
 	for _, h := range hops {
-		t.enqueue(h.Peer, exchange.ClassOf(m.Urgency), QueueRow{Exchange: m.ID, Deliveries: h.Deliveries})
+		t.enqueue(h.Peer, exchange.ClassOf(m.Urgency), QueueRow{Exchange: m.ID, Deliveries: h.Deliveries, Sent: ex.Regained})
 		if !ex.Inline {
 			t.put(TableOffer, pair(string(h.Peer), m.ID[:]), nil)
 		}
@@ -115,7 +115,7 @@ func (t *txn) endOffer(m *exchange.Manifest, r *exchange.Receipt) {
 	}
 	peer, ok := t.toward(r.Domain)
 	key := pair(string(peer), m.ID[:])
-	if !ok || !t.has(TableOffer, key) {
+	if !ok || !t.has(TableOffer, key) || len(t.get(TableOffer, key)) > 0 {
 		return
 	}
 	if peer == r.Domain && !r.State.Custody() && t.openBeyond(m, peer) {

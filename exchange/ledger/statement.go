@@ -125,7 +125,7 @@ func (t *txn) flood(table Table, issuer exchange.Domain, number uint64, from exc
 	for _, peer := range t.neighbours(downOnly) {
 		if peer != from && t.told(peer, table, issuer) < number {
 			t.markTold(peer, table, issuer, number)
-			t.enqueueMessage(peer, exchange.ClassControl, m)
+			t.assign(peer, exchange.ClassControl, QueueRow{Message: exchange.Encode(m)})
 		}
 	}
 }

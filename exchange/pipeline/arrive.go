@@ -72,7 +72,7 @@ func (d *Domain) look(ctx context.Context, id exchange.ID) error {
 	if err != nil {
 		return err
 	}
-	d.arrivals.add(id, ex.Via, missing)
+	d.arrivals.add(id, ex.Source(), missing)
 	if len(missing) == 0 {
 		return d.complete(ctx, id)
 	}
@@ -99,36 +99,11 @@ func (d *Domain) complete(ctx context.Context, id exchange.ID) error {
 		if err != nil {
 			return ledger.Command{}, err
 		}
-		open, err := d.arriving(&ex)
-		if err != nil {
-			return ledger.Command{}, err
-		}
-		v, err := d.judge(ctx, f, ex.Via, &ex.M, open)
-		if err != nil {
-			return ledger.Command{}, err
-		}
-		receipts, err := d.custodyReceipts(&ex.M, ex.Digest, ex.Custody, v)
+		receipts, err := d.firstWords(ctx, f, &ex)
 		return ledger.Command{Revisions: f.revisions, Custody: &ledger.Custody{Exchange: id, Receipts: receipts, Stored: stored}}, err
 	})
 	if err == nil {
 		d.arrivals.drop(id)
 	}
 	return err
-}
-
-// arriving lists the deliveries that were not withdrawn while chunks came in.
-func (d *Domain) arriving(ex *ledger.Stored) (open []uint16, err error) {
-	err = d.Log.View(func(r ledger.Reader) error {
-		for _, i := range ex.Deliveries {
-			del, _, err := ledger.DeliveryOf(r, ex.M.ID, i)
-			if err != nil {
-				return err
-			}
-			if del.State == exchange.Arriving {
-				open = append(open, i)
-			}
-		}
-		return nil
-	})
-	return open, err
 }

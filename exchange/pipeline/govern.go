@@ -89,7 +89,11 @@ func (d *Domain) PublishPolicy(ctx context.Context, files []exchange.PolicyFile,
 
 func (d *Domain) nextPolicy() (number uint64, prev crypto.Digest, err error) {
 	err = d.Log.View(func(r ledger.Reader) error {
-		number = ledger.Numbers(r, ledger.TablePolicy)[d.Domain] + 1
+		self, _, err := ledger.SelfOf(r)
+		if err != nil {
+			return err
+		}
+		number = ledger.NextNumber(ledger.Numbers(r, ledger.TablePolicy)[d.Domain], self.Incarnation)
 		if s, ok, err := ledger.Get[crypto.Signed](r, ledger.TablePolicy, []byte(d.Domain)); err != nil || ok {
 			prev = d.digest(s)
 			return err
@@ -106,7 +110,7 @@ func (d *Domain) verifyPolicy(f *federation, s crypto.Signed) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(f.book.Ancestors(d.Domain), b.Issuer) {
+	if b.Issuer != d.Domain && !slices.Contains(f.book.Ancestors(d.Domain), b.Issuer) {
 		return exchange.Errorf(exchange.Denied, opReceive, "%s is not a superior of %s; its policy has no place here", b.Issuer, d.Domain)
 	}
 	if _, err := f.book.Verify(b.Issuer, crypto.ContextPolicy, s, b.At); err != nil {

@@ -59,7 +59,7 @@ func (d *Domain) receivePrefix(ctx context.Context, s delivery.Session, rows []d
 			return ledger.Command{}, err
 		}
 		cmd := ledger.Command{Revisions: f.revisions, Receive: &ledger.Receive{Peer: s.Peer, Epoch: s.PeerEpoch, Term: s.Term}}
-		size := 0
+		size, back := 0, false
 		for n = 0; n < len(rows); {
 			if size += len(rows[n].Message); n > 0 && size > maxReceiveSize {
 				break
@@ -71,9 +71,10 @@ func (d *Domain) receivePrefix(ctx context.Context, s delivery.Session, rows []d
 			if err != nil {
 				return cmd, err
 			}
-			if alone == first && n > 0 {
+			if n > 0 && (alone == first || back && alone != given) {
 				break
 			}
+			back = alone == given
 			cmd.Receive.Rows = append(cmd.Receive.Rows, row)
 			n++
 			if alone == last {
@@ -92,6 +93,7 @@ const (
 	anywhere position = iota
 	first             // it is judged by what those before it do
 	last              // those after it are judged by what it does
+	given             // the same, but for others of its kind
 )
 
 // prepare verifies one message and signs what will be needed to apply it. What
@@ -113,6 +115,9 @@ func (d *Domain) prepare(ctx context.Context, f *federation, peer exchange.Domai
 		err = d.prepareEnvelope(ctx, f, peer, msg.Envelope, &row)
 	case msg.Receipt != nil:
 		err = d.verifyReceipt(f, *msg.Receipt)
+	case msg.Back != nil:
+		place = given
+		err = d.prepareBack(ctx, f, peer, msg.Back, &row)
 	case msg.Notice != nil:
 		place = first
 		err = d.prepareNotice(f, peer, *msg.Notice, &row)

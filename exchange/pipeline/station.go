@@ -25,7 +25,10 @@ func (d *Domain) Greet(ctx context.Context, peer exchange.Domain) (delivery.Gree
 			return exchange.Errorf(exchange.Unavailable, "pipeline.greet", "the domain %s is not founded yet", d.Domain)
 		}
 		link, _, err := ledger.LinkOf(r, peer)
-		g.Incarnation, g.SendEpoch, g.ReceiveEpoch = self.Incarnation, self.Epoch, link.PeerEpoch
+		g.Incarnation, g.Life, g.SendEpoch, g.ReceiveEpoch = self.Incarnation, self.Epoch, ledger.Numbering(self, link), link.PeerEpoch
+		if err := introduce(r, self, &g); err != nil {
+			return err
+		}
 		for class := range g.ReceiveNext {
 			g.ReceiveNext[class] = max(link.ReceiveNext[class], 1)
 		}
@@ -38,20 +41,37 @@ func (d *Domain) Greet(ctx context.Context, peer exchange.Domain) (delivery.Gree
 // Open implements delivery.Station.
 func (d *Domain) Open(ctx context.Context, peer exchange.Domain, theirs delivery.Greeting) (delivery.Session, error) {
 	s := delivery.Session{Peer: peer, Term: theirs.Term, PeerEpoch: theirs.SendEpoch}
+	if err := d.admitted(ctx, peer, &theirs); err != nil {
+		return s, err
+	}
 	if _, err := io.ReadFull(d.Random, s.ID[:]); err != nil {
 		return s, err
 	}
 	_, err := d.propose(ctx, "pipeline.open-link", func() (ledger.Command, error) {
-		return ledger.Command{Open: &ledger.OpenLink{Peer: peer, Incarnation: theirs.Incarnation, Term: theirs.Term, Epoch: theirs.SendEpoch,
+		return ledger.Command{Open: &ledger.OpenLink{Peer: peer, Incarnation: theirs.Incarnation, Term: theirs.Term, Epoch: theirs.SendEpoch, Life: theirs.Life,
 			KnownEpoch: theirs.ReceiveEpoch, Directory: theirs.Directory, Units: theirs.Units, Policy: theirs.Policy, ReceiveNext: theirs.ReceiveNext, Session: s.ID}}, nil
 	})
-	return s, err
+	if err != nil {
+		return s, err
+	}
+	if err := d.Log.Current(ctx); err != nil {
+		return s, err
+	}
+	return s, d.Log.View(func(r ledger.Reader) error {
+		self, _, err := ledger.SelfOf(r)
+		if err != nil {
+			return err
+		}
+		link, _, err := ledger.LinkOf(r, peer)
+		s.SendEpoch = ledger.Numbering(self, link)
+		return err
+	})
 }
 
 // Acknowledged implements delivery.Station.
 func (d *Domain) Acknowledged(ctx context.Context, s delivery.Session, class exchange.Class, upTo uint64) error {
 	_, err := d.propose(ctx, "pipeline.acknowledged", func() (ledger.Command, error) {
-		return ledger.Command{Ack: &ledger.Ack{Peer: s.Peer, Class: class, UpTo: upTo}}, nil
+		return ledger.Command{Ack: &ledger.Ack{Peer: s.Peer, Class: class, UpTo: upTo, Epoch: s.SendEpoch}}, nil
 	})
 	return err
 }
@@ -97,6 +117,9 @@ func message(r ledger.Reader, q *ledger.QueueRow) ([]byte, error) {
 	ex, ok, err := ledger.Find(r, q.Exchange)
 	if err != nil || !ok {
 		return nil, exchange.Errorf(exchange.Internal, "pipeline.next", "queued exchange %s is not stored: %w", q.Exchange, err)
+	}
+	if q.Back != nil {
+		return backMessage(r, q, &ex)
 	}
 	e := exchange.Envelope{Manifest: ex.Manifest, Deliveries: q.Deliveries, Custody: ex.Custody}
 	if ex.Inline {

@@ -103,6 +103,7 @@ func New(c Config) (*Server, error) {
 	pb.RegisterHoldServer(s.grpc, &holdServer{backend: c.Backend})
 	pb.RegisterMembershipServer(s.grpc, &membershipServer{membership: c.Membership})
 	pb.RegisterUpkeepServer(s.grpc, &upkeepServer{find: c.Upkeep})
+	pb.RegisterLifeServer(s.grpc, &lifeServer{backend: c.Backend})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	var err error

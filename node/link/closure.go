@@ -19,7 +19,7 @@ const (
 	codeNotLeader   = "not_leader"
 	codeFenced      = "fenced"      // a higher Raft term of the same domain was seen
 	codeRevoked     = "revoked"     // a certificate
-	codeIncarnation = "incarnation" // a higher incarnation was seen
+	codeIncarnation = "incarnation" // an earlier life, or one that nobody admitted yet
 	codeProtocol    = "protocol"    // no common version, or a frame that breaks the rules
 	codeShutdown    = "shutdown"
 	codeOverloaded  = "overloaded"
@@ -39,11 +39,12 @@ const (
 	soon   pace = iota // with jitter
 	atOnce             // at another replica
 	slow               // near the ceiling: somebody has to act
+	asked              // somebody was asked to act, and looks whether it helped
 )
 
 var paces = map[string]pace{
 	codeNotLeader: atOnce, codeShutdown: atOnce,
-	codeFenced: slow, codeRevoked: slow, codeIncarnation: slow, codeProtocol: slow,
+	codeFenced: slow, codeRevoked: slow, codeIncarnation: asked, codeProtocol: slow,
 	codeDenied: slow, codeConflict: slow, codeRefused: slow,
 }
 

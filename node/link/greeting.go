@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 
+	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/delivery"
 	yizhanv1 "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
@@ -20,6 +21,12 @@ func encodeGreeting(g delivery.Greeting, credit Window, session []byte) *yizhanv
 		SendEpoch: g.SendEpoch[:], ReceiveNext: g.ReceiveNext[:],
 		CreditBytes: credit.Bytes, CreditMessages: credit.Messages, Session: session,
 		Directory: encodeNumbers(g.Directory), Units: encodeNumbers(g.Units), Policy: encodeNumbers(g.Policy),
+	}
+	if g.Life != [16]byte{} {
+		h.Life, h.LifeReason, h.LifeSince = g.Life[:], g.Reason, int64(g.Since)
+	}
+	if g.Admission != nil {
+		h.Admission = exchange.Encode(*g.Admission)
 	}
 	if g.ReceiveEpoch != [16]byte{} {
 		h.ReceiveEpoch = g.ReceiveEpoch[:]
@@ -48,6 +55,9 @@ func decodeGreeting(h *yizhanv1.Hello) (delivery.Greeting, error) {
 		return g, violation("the greeting does not cover every class")
 	}
 	copy(g.ReceiveNext[:], h.GetReceiveNext())
+	if err := decodeLife(h, &g); err != nil {
+		return g, err
+	}
 	var err error
 	if g.Directory, err = decodeNumbers(h.GetDirectory()); err != nil {
 		return g, err
@@ -57,6 +67,28 @@ func decodeGreeting(h *yizhanv1.Hello) (delivery.Greeting, error) {
 	}
 	g.Policy, err = decodeNumbers(h.GetPolicy())
 	return g, err
+}
+
+// maxAdmission bounds the statement that a greeting brings: it names every child
+// of a superior, with two certificates each.
+const maxAdmission = 1 << 20
+
+// decodeLife reads which life a peer is in. What it brings is verified by the
+// station.
+func decodeLife(h *yizhanv1.Hello, g *delivery.Greeting) error {
+	g.Life = g.SendEpoch
+	if n := len(h.GetLife()); n != 0 && copy(g.Life[:], h.GetLife()) != 16 || n > 16 {
+		return violation("the life is not 16 bytes")
+	}
+	g.Reason, g.Since = clean(h.GetLifeReason(), 32), exchange.Time(h.GetLifeSince())
+	if raw := h.GetAdmission(); len(raw) > 0 {
+		s, err := exchange.Decode[crypto.Signed](raw)
+		if err != nil || len(raw) > maxAdmission {
+			return violation("the statement that the greeting brings cannot be read")
+		}
+		g.Admission = &s
+	}
+	return nil
 }
 
 func encodeNumbers(m map[exchange.Domain]uint64) map[string]uint64 {

@@ -27,6 +27,15 @@ func (b *backoff) slow() time.Duration {
 	return b.Ceiling/2 + time.Duration(b.random()*float64(b.Ceiling/2))
 }
 
+// mostAsked bounds the wait for an administrator, who is at the telephone.
+const mostAsked = 20 * time.Second
+
+// asked returns a wait for a refusal that somebody was asked to lift.
+func (b *backoff) asked() time.Duration {
+	most := min(b.Ceiling, mostAsked)
+	return most/2 + time.Duration(b.random()*float64(most/2))
+}
+
 // reset forgets past failures.
 func (b *backoff) reset() { b.failures = 0 }
 
@@ -52,6 +61,9 @@ func (p *pacer) after(c *closure, healthy bool) time.Duration {
 		p.tried++
 	}
 	switch {
+	case c.pace() == asked:
+		p.tried = 0
+		return max(p.asked(), c.after)
 	case c.pace() == slow:
 		p.tried = 0
 		return max(p.slow(), c.after)

@@ -35,13 +35,13 @@ func DecodeCluster(p *pb.ClusterStatusResponse) []exchange.DomainStatus {
 func encodeLink(l exchange.LinkStatus) *pb.LinkStatus {
 	return &pb.LinkStatus{
 		Peer: string(l.Peer), Direction: l.Direction, State: l.State, Queued: l.Queued, OldestMs: l.OldestMs,
-		SkewMs: l.SkewMs, LastError: l.LastError, EpochResyncs: l.Resyncs, ChunksSent: l.ChunksSent, ChunksReceived: l.ChunksReceived,
+		SkewMs: l.SkewMs, LastError: l.LastError, EpochResyncs: l.Resyncs, ChunksSent: l.ChunksSent, ChunksReceived: l.ChunksReceived, Resync: l.Resync,
 	}
 }
 
 func decodeLink(p *pb.LinkStatus) exchange.LinkStatus {
 	return exchange.LinkStatus{
 		Peer: exchange.Domain(p.GetPeer()), Direction: p.GetDirection(), State: p.GetState(), Queued: p.GetQueued(),
-		OldestMs: p.GetOldestMs(), SkewMs: p.GetSkewMs(), LastError: p.GetLastError(), Resyncs: p.GetEpochResyncs(), ChunksSent: p.GetChunksSent(), ChunksReceived: p.GetChunksReceived(),
+		OldestMs: p.GetOldestMs(), SkewMs: p.GetSkewMs(), LastError: p.GetLastError(), Resyncs: p.GetEpochResyncs(), ChunksSent: p.GetChunksSent(), ChunksReceived: p.GetChunksReceived(), Resync: p.GetResync(),
 	}
 }

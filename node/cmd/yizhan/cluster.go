@@ -57,6 +57,11 @@ func printDomain(w io.Writer, d exchange.DomainStatus) {
 			t.add(string(l.Peer), l.Direction, l.State, fmt.Sprint(l.Queued), duration(l.OldestMs), duration(l.SkewMs), l.LastError)
 		}
 		t.write(w)
+		for _, l := range d.Links {
+			if l.Resync != "" {
+				_, _ = fmt.Fprintf(w, "%s: %s\n", l.Peer, l.Resync)
+			}
+		}
 	}
 }
 

@@ -38,6 +38,7 @@ var commands = []func(*app) *cobra.Command{
 	newPolicyCommand,
 	newClusterCommand,
 	newHoldCommand,
+	newDomainCommand,
 	newUnitsCommand,
 	newCapabilitiesCommand,
 	newDemoCommand,

@@ -102,7 +102,7 @@ func (c *client) dealWith(id exchange.ID, back bool) {
 			c.w.failf("%s cannot have %s %s, and nothing else was ever asked: %v", c.unit, what, id, err)
 		}
 	default:
-		c.w.expect(what, err, exchange.Unavailable)
+		c.w.expect(what, err, c.w.codes(exchange.Unavailable)...)
 	}
 }
 
@@ -182,25 +182,26 @@ func (c *client) recall() {
 // withdraw recalls from all recipients, or from the first.
 func (c *client) withdraw(i *intent) {
 	p := c.call()
-	if p == nil {
+	if p == nil || i.done == nil {
 		return
 	}
+	id := i.done.id // a restored domain may forget it meanwhile
 	from := i.to()
 	if c.random.IntN(2) == 0 {
 		from = from[:1]
 	}
 	c.w.stats.Recalls++
 	for _, u := range from {
-		c.w.act(i.done.id, u).asked["recalled"] = true
+		c.w.act(id, u).asked["recalled"] = true
 	}
-	_, err := p.domain.Recall(as(c.unit), i.done.id.String(), from, "")
+	_, err := p.domain.Recall(as(c.unit), id.String(), from, "")
 	if c.lost(p) {
 		err = exchange.Errorf(exchange.Unknown, "sim", "no answer")
 	}
-	c.w.tracef("%s recalls %s from %v: %s", c.unit, i.done.id, from, exchange.CodeOf(err))
-	c.w.expect("recalling", err, exchange.Unavailable, exchange.Unknown, exchange.Conflict)
+	c.w.tracef("%s recalls %s from %v: %s", c.unit, id, from, exchange.CodeOf(err))
+	c.w.expect("recalling", err, c.w.codes(exchange.Unavailable, exchange.Unknown, exchange.Conflict)...)
 	for _, u := range from {
-		a := c.w.act(i.done.id, u)
+		a := c.w.act(id, u)
 		a.recalled = a.recalled || err == nil
 		a.perhaps = a.perhaps || exchange.CodeOf(err) == exchange.Unknown
 	}
@@ -209,13 +210,14 @@ func (c *client) withdraw(i *intent) {
 // urge asks the recipients to get on with it.
 func (c *client) urge() {
 	i, p := c.sent(), c.call()
-	if i == nil || p == nil {
+	if i == nil || p == nil || i.done == nil {
 		return
 	}
-	_, err := p.domain.Urge(as(c.unit), i.done.id.String(), nil)
-	c.w.expect("urging", err, exchange.Unavailable, exchange.Unknown, exchange.Conflict)
+	id := i.done.id
+	_, err := p.domain.Urge(as(c.unit), id.String(), nil)
+	c.w.expect("urging", err, c.w.codes(exchange.Unavailable, exchange.Unknown, exchange.Conflict)...)
 	if err == nil && !c.lost(p) {
-		c.w.tracef("%s urges %s", c.unit, i.done.id)
+		c.w.tracef("%s urges %s", c.unit, id)
 	}
 }
 
@@ -223,18 +225,19 @@ func (c *client) urge() {
 // state is without a receipt.
 func (c *client) track() {
 	i, p := c.sent(), c.call()
-	if i == nil || p == nil {
+	if i == nil || p == nil || i.done == nil {
 		return
 	}
-	t, err := p.domain.Track(as(c.unit), i.done.id.String())
-	c.w.expect("tracking", err, exchange.Unavailable, exchange.Unknown)
+	id := i.done.id
+	t, err := p.domain.Track(as(c.unit), id.String())
+	c.w.expect("tracking", err, c.w.codes(exchange.Unavailable, exchange.Unknown)...)
 	if err != nil {
 		return
 	}
 	for _, d := range t.Deliveries {
 		backed := slices.ContainsFunc(d.Receipts, func(r exchange.ReceiptView) bool { return r.State == d.State })
 		if !backed {
-			c.w.failf("%s is %s to %s without a receipt for it", i.done.id, d.State, d.To)
+			c.w.failf("%s is %s to %s without a receipt for it", id, d.State, d.To)
 		}
 	}
 }

@@ -33,7 +33,13 @@ func (e *end) pull() {
 }
 
 func (e *end) ask() {
-	wanted, err := e.p.station.Wanted(e.peer, 2*inFlight)
+	aside := 0
+	for _, until := range e.bulk.asked {
+		if until > e.w.now {
+			aside++
+		}
+	}
+	wanted, err := e.p.station.Wanted(e.peer, aside+2*inFlight) // what is absent holds nothing up
 	if err != nil {
 		e.w.expect("looking for chunks", err, exchange.Unavailable, exchange.Unknown, exchange.Stale, exchange.Conflict)
 		e.lookAgain()

@@ -16,13 +16,17 @@ import (
 type store struct {
 	mu      sync.Mutex
 	data    map[crypto.Digest][]byte
-	unsafe  []crypto.Digest // stored without syncing: only by a planted bug
+	at      map[crypto.Digest]int // entries in the log when it came
+	unsafe  []crypto.Digest       // stored without syncing: only by a planted bug
 	lossily bool
 }
 
-func (s *store) put(a crypto.Digest, data []byte) {
+func (s *store) put(a crypto.Digest, data []byte, entries int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, known := s.at[a]; !known {
+		s.at[a] = entries
+	}
 	if s.data[a] == nil && s.lossily {
 		s.unsafe = append(s.unsafe, a)
 	}
@@ -33,6 +37,18 @@ func (s *store) get(a crypto.Digest) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.data[a]
+}
+
+// forget goes back to what was stored when the log had so many entries.
+func (s *store) forget(entries int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for a, at := range s.at {
+		if at > entries {
+			delete(s.data, a)
+			delete(s.at, a)
+		}
+	}
 }
 
 func (s *store) crash() {
@@ -78,7 +94,7 @@ func (c content) Put(ctx context.Context, a crypto.Digest, data []byte) error {
 	kept := 0
 	for _, r := range c.others() {
 		if !r.full {
-			r.chunks.put(a, data)
+			r.chunks.put(a, data, len(r.g.log))
 			kept++
 		}
 	}
@@ -117,7 +133,7 @@ func (c content) mend(r *replica, a crypto.Digest) bool {
 	if data == nil || r.full {
 		return false
 	}
-	r.chunks.put(a, data)
+	r.chunks.put(a, data, len(r.g.log))
 	return true
 }
 

@@ -29,11 +29,12 @@ const (
 	LostChunk                  // chunks that do not come
 	LateRows                   // an ended session that still commits what it got
 	NewStatements              // of policy and units: decisions are outdated while they are made
+	Restore                    // a domain comes back from a backup, and begins a new life
 	faultKinds
 )
 
 var faultNames = [faultKinds]string{"crash", "crash-all", "transfer", "isolation", "partition", "cut-session", "slow-link", "slow-follower",
-	"lost-answer", "lost-reply", "disk-full", "skew", "lost-chunk", "late-rows", "new-statements"}
+	"lost-answer", "lost-reply", "disk-full", "skew", "lost-chunk", "late-rows", "new-statements", "restore"}
 
 // String returns the name that -without takes.
 func (f Fault) String() string { return faultNames[f] }
@@ -84,6 +85,7 @@ func (w *world) plan() {
 		{CutSession, 3 * time.Second, func(r *rand.Rand) { pick(r, w.links).cut() }},
 		{DiskFull, 8 * time.Second, w.fill},
 		{Skew, 4 * time.Second, w.jump},
+		{Restore, 8 * time.Second, w.restoreOne},
 		{NewStatements, 6 * time.Second, func(r *rand.Rand) { w.spawn("publish", func() { w.publish(r) }) }},
 	} {
 		if w.faults[s.kind] != nil {

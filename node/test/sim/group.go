@@ -15,14 +15,16 @@ import (
 // what is committed is in log; what a leader has not committed yet is in that
 // leader's pending, and is lost or inherited when it falls.
 type group struct {
-	w         *world
-	info      exchange.DomainInfo
-	replicas  []*replica
-	log       [][]byte
-	effects   []effect // of each entry, by whoever applied it first
-	leader    *replica // nil while there is none
-	term      uint64
-	inherited [][]byte // survived its leader, committed with the next one's first
+	w           *world
+	info        exchange.DomainInfo
+	replicas    []*replica
+	log         [][]byte
+	effects     []effect // of each entry, by whoever applied it first
+	leader      *replica // nil while there is none
+	term        uint64
+	incarnation uint64   // of the life it is in
+	lived       int      // the watch's clock when it began
+	inherited   [][]byte // survived its leader, committed with the next one's first
 }
 
 // effect is what an entry did, and the digest of the state after it.

@@ -74,6 +74,8 @@ func (w *world) judgeOrigin(g *group) {
 		switch {
 		case i.done != nil && (!known || row.Exchange != i.done.id || !mine[row.Exchange]):
 			w.failf("%s was accepted as %s, which is lost", i, i.done.id)
+		case known && w.watch.intent[row.Exchange] != i:
+			w.failf("%s is stored as %s, which was something else", i, row.Exchange)
 		case known && len(i.possible) == 0:
 			w.failf("%s is stored as %s, and whoever sent it was told that it was not taken", i, row.Exchange)
 		}
@@ -82,8 +84,29 @@ func (w *world) judgeOrigin(g *group) {
 			w.judgeExchange(g, i, row.Exchange)
 		}
 	}
+	w.judgeForgotten(g, mine)
 	for id := range mine {
 		w.failf("%s has exchange %s, which nobody asked for", g.info.Domain, id)
+	}
+}
+
+// judgeForgotten follows what a restored domain forgot together with its key:
+// it is back exactly if a neighbour has it.
+func (w *world) judgeForgotten(g *group, mine map[exchange.ID]bool) {
+	for id, i := range w.watch.intent {
+		if i.client.group != g || g.incarnation <= 1 {
+			continue
+		}
+		if mine[id] {
+			delete(mine, id)
+			w.judgeExchange(g, i, id)
+			continue
+		}
+		for _, info := range tree {
+			if info.Domain != g.info.Domain && !w.stores(g, id) && w.stores(w.at[info.Domain], id) {
+				w.failf("%s forgot %s of %s, which %s has, and was not given it back", g.info.Domain, id, i, info.Domain)
+			}
+		}
 	}
 }
 
@@ -111,7 +134,7 @@ func (w *world) judgeOrder(from, to exchange.Domain) {
 	}
 	var classes [exchange.ClassCount][]passed
 	for _, s := range exchangesOf(w, w.at[to]) {
-		if s.Via == from {
+		if s.Via == from && !s.Regained && !w.regained(from, s.M.ID) && min(w.watch.custody[from][s.M.ID], w.watch.stored[to][s.M.ID]) > max(w.at[from].lived, w.at[to].lived) {
 			c := exchange.ClassOf(s.M.Urgency)
 			classes[c] = append(classes[c], passed{s.M.ID, w.watch.custody[from][s.M.ID], w.watch.stored[to][s.M.ID]})
 		}
@@ -130,9 +153,14 @@ func (w *world) judgeOrder(from, to exchange.Domain) {
 // assigned, none left out.
 func (w *world) judgeNumbers(from, to *group) {
 	row := linkRow(from, to.info.Domain)
+	var epoch [16]byte
+	from.view(func(r ledger.Reader) {
+		self, _, _ := ledger.SelfOf(r)
+		epoch = ledger.Numbering(self, row)
+	})
 	for c := range exchange.Class(exchange.ClassCount) {
 		for n := uint64(1); n < row.SendNext[c]; n++ {
-			if _, seen := w.watch.rows[rowKey(from.info.Domain, to.info.Domain, c, n)]; !seen {
+			if _, seen := w.watch.rows[rowKey(epoch, from.info.Domain, to.info.Domain, c, n)]; !seen {
 				w.failf("sequence %d of class %d was never sent from %s to %s", n, c, from.info.Domain, to.info.Domain)
 			}
 		}

@@ -60,6 +60,9 @@ func (w *world) judgeExchange(g *group, i *intent, id exchange.ID) {
 			w.failf("delivery %d of %s is lost at its origin", n, id)
 			return
 		}
+		if w.restored() && w.hopeless(id) {
+			continue
+		}
 		w.judgeChain(id, &origin)
 		if there.here {
 			w.judgeChain(id, &there)

@@ -138,6 +138,7 @@ func (p *proc) lead() {
 		}
 	}
 	p.w.spawn("expire", func() { p.expire(still) })
+	p.w.spawn("resync", func() { p.resync(still) })
 }
 
 // unlead ends every session.
@@ -162,6 +163,19 @@ func (p *proc) expire(still func() bool) {
 		}
 		if _, err := p.domain.ExpireDue(context.Background()); err != nil {
 			p.w.expect("giving up at "+string(p.r.g.info.Domain), err, exchange.Unavailable, exchange.Unknown, exchange.Stale, exchange.Conflict)
+		}
+	}
+}
+
+// resync tells neighbours that began a new life what they forgot.
+func (p *proc) resync(still func() bool) {
+	for still() {
+		p.w.pause(20*time.Millisecond, time.Second)
+		if !still() {
+			return
+		}
+		if _, err := p.domain.Resync(context.Background()); err != nil {
+			p.w.expect("resynchronising at "+string(p.r.g.info.Domain), err, exchange.Unavailable, exchange.Unknown)
 		}
 	}
 }

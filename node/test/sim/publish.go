@@ -46,7 +46,8 @@ func (w *world) publishUnits(g *group, r *rand.Rand) {
 		w.failf("%s has no statement of its units: %v", d, err)
 		return
 	}
-	u.Number, u.Prev = u.Number+1, w.kit.provider.Sum(held.Bytes)
+	self, _, _ := ledger.SelfOf(p.r.rows)
+	u.Number, u.Prev = ledger.NextNumber(u.Number, self.Incarnation), w.kit.provider.Sum(held.Bytes)
 	s, err := directory.SignUnits(w.kit.vaults[d].keys.Sign, u)
 	if err != nil {
 		w.failf("%v", err)

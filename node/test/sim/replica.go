@@ -42,7 +42,7 @@ type state struct {
 }
 
 func newReplica(g *group, name exchange.Replica) *replica {
-	r := &replica{g: g, name: name, machine: &ledger.Machine{Sum: g.w.kit.provider.Sum}, rows: &ledgertest.Memory{}, up: true, chunks: store{data: map[crypto.Digest][]byte{}}}
+	r := &replica{g: g, name: name, machine: &ledger.Machine{Sum: g.w.kit.provider.Sum}, rows: &ledgertest.Memory{}, up: true, chunks: store{data: map[crypto.Digest][]byte{}, at: map[crypto.Digest]int{}}}
 	r.rows.Put(ledger.Mutation{Table: ledger.TableMeta, Key: ledger.KeyConfiguration,
 		Value: exchange.Encode(ledger.Configuration{Index: 1, Voters: g.voters()})})
 	return r

@@ -47,6 +47,7 @@ func Run(k Kit, o Options) Result {
 	w.calm = false
 	w.hire()
 	w.plan()
+	w.operate()
 	w.run(w.now.Add(w.length()))
 	w.rest()
 	w.finish()
@@ -57,6 +58,7 @@ func Run(k Kit, o Options) Result {
 	if w.failure == "" {
 		w.judge()
 	}
+	w.dump()
 	w.close()
 	w.stats.Steps = w.steps
 	return Result{Seed: o.Seed, Failure: w.failure, Faults: w.present(), Stats: w.stats, Trace: w.hash}

@@ -57,12 +57,30 @@ func (w *world) unrest() string {
 		if !g.settled() {
 			return fmt.Sprintf("the replicas of %s are not all there", g.info.Domain)
 		}
-		waiting := g.latest().rows.Rows(ledger.TableWaiting)
-		if waiting > 0 {
-			return fmt.Sprintf("%d exchanges at %s lack chunks", waiting, g.info.Domain)
+		if s := w.unsettled(g); s != "" {
+			return s
 		}
 	}
 	return ""
+}
+
+// unsettled names what a domain still waits for. Content that was lost with a
+// domain's machines before it left them is waited for in vain.
+func (w *world) unsettled(g *group) (found string) {
+	g.view(func(r ledger.Reader) {
+		r.Scan(ledger.TableWaiting, nil, nil, func(k, _ []byte) bool {
+			if id := exchange.ID(k[len(k)-16:]); !w.restored() || !w.hopeless(id) {
+				found = fmt.Sprintf("exchange %s at %s lacks chunks", id, g.info.Domain)
+			}
+			return found == ""
+		})
+		for _, peer := range ledger.Links(r) {
+			if l, _, _ := ledger.LinkOf(r, peer); l.Walk != nil || l.Regaining != 0 {
+				found = fmt.Sprintf("%s and %s have not resynchronised: %+v", g.info.Domain, peer, l.Walk)
+			}
+		}
+	})
+	return found
 }
 
 // queued compares the two ends of a link: what one has numbered, the other has

@@ -21,6 +21,7 @@ type intent struct {
 	inFlight  [2]int
 	abandoned bool
 	done      *acceptance
+	past      []acceptance // that the domain forgot when it was restored
 }
 
 // acceptance is what the first acknowledgement said.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 
@@ -17,11 +18,12 @@ type watch struct {
 	stored  map[exchange.Domain]map[exchange.ID]int // when an exchange was first stored
 	custody map[exchange.Domain]map[exchange.ID]int // when custody was taken of it
 	rows    map[string][32]byte                     // what each sequence carried
+	intent  map[exchange.ID]*intent                 // what an exchange was meant to be
 	crossed map[string]bool                         // exchanges that went over a link
 }
 
 func newWatch(w *world) *watch {
-	return &watch{w: w, stored: map[exchange.Domain]map[exchange.ID]int{}, custody: map[exchange.Domain]map[exchange.ID]int{}, rows: map[string][32]byte{}, crossed: map[string]bool{}}
+	return &watch{w: w, stored: map[exchange.Domain]map[exchange.ID]int{}, custody: map[exchange.Domain]map[exchange.ID]int{}, rows: map[string][32]byte{}, intent: map[exchange.ID]*intent{}, crossed: map[string]bool{}}
 }
 
 // applied sees the mutations of an entry that a domain applies for the first
@@ -32,6 +34,7 @@ func (x *watch) applied(g *group, mutations []ledger.Mutation) {
 		x.stored[d], x.custody[d] = map[exchange.ID]int{}, map[exchange.ID]int{}
 	}
 	for _, m := range mutations {
+		x.meant(g, m)
 		if m.Table != ledger.TableExchange || m.Value == nil {
 			continue
 		}
@@ -50,10 +53,23 @@ func (x *watch) applied(g *group, mutations []ledger.Mutation) {
 	}
 }
 
+// meant sees which key an exchange was stored under.
+func (x *watch) meant(g *group, m ledger.Mutation) {
+	if m.Table != ledger.TableKey || m.Value == nil {
+		return
+	}
+	row, err := exchange.Decode[ledger.KeyRow](m.Value)
+	for _, i := range x.w.intents {
+		if err == nil && i.client.group == g && bytes.Equal(m.Key, ledger.UnitKey(i.client.unit, []byte(i.key))) {
+			x.intent[row.Exchange] = i
+		}
+	}
+}
+
 // sent sees each row that leaves. A sequence always carries the same, and an
 // exchange crosses a link under one sequence only.
 func (x *watch) sent(e *end, row delivery.Row) {
-	key := rowKey(e.p.r.g.info.Domain, e.peer, row.Class, row.Sequence)
+	key := rowKey(e.session.SendEpoch, e.p.r.g.info.Domain, e.peer, row.Class, row.Sequence)
 	sum := sha256.Sum256(row.Message)
 	was, known := x.rows[key]
 	if known && was != sum {
@@ -71,13 +87,13 @@ func (x *watch) crosses(e *end, row delivery.Row) {
 		return
 	}
 	m, err := ledger.DecodeManifest(msg.Envelope.Manifest)
-	key := fmt.Sprintf("%s>%s/%s", e.p.r.g.info.Domain, e.peer, m.ID)
+	key := fmt.Sprintf("%x %s>%s/%s", e.session.SendEpoch[:4], e.p.r.g.info.Domain, e.peer, m.ID)
 	if err != nil || x.crossed[key] {
 		x.w.failf("exchange %s is sent twice (%v)", key, err)
 	}
 	x.crossed[key] = true
 }
 
-func rowKey(from, to exchange.Domain, c exchange.Class, sequence uint64) string {
-	return fmt.Sprintf("%s>%s/%d/%d", from, to, c, sequence)
+func rowKey(epoch [16]byte, from, to exchange.Domain, c exchange.Class, sequence uint64) string {
+	return fmt.Sprintf("%x %s>%s/%d/%d", epoch[:4], from, to, c, sequence)
 }

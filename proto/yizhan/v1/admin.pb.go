@@ -1127,6 +1127,7 @@ type LinkStatus struct {
 	EpochResyncs   uint64                 `protobuf:"varint,8,opt,name=epoch_resyncs,json=epochResyncs,proto3" json:"epoch_resyncs,omitempty"`
 	ChunksSent     uint64                 `protobuf:"varint,9,opt,name=chunks_sent,json=chunksSent,proto3" json:"chunks_sent,omitempty"` // of content, since this process started
 	ChunksReceived uint64                 `protobuf:"varint,10,opt,name=chunks_received,json=chunksReceived,proto3" json:"chunks_received,omitempty"`
+	Resync         string                 `protobuf:"bytes,20,opt,name=resync,proto3" json:"resync,omitempty"` // what is still given back or awaited after a new life; empty: nothing
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1231,6 +1232,13 @@ func (x *LinkStatus) GetChunksReceived() uint64 {
 	return 0
 }
 
+func (x *LinkStatus) GetResync() string {
+	if x != nil {
+		return x.Resync
+	}
+	return ""
+}
+
 var File_yizhan_v1_admin_proto protoreflect.FileDescriptor
 
 const file_yizhan_v1_admin_proto_rawDesc = "" +
@@ -1323,7 +1331,7 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\askew_ms\x18\x1c \x01(\x03R\x06skewMs\x12'\n" +
 	"\x0fstopped_because\x18\x1d \x01(\tR\x0estoppedBecause\x12\x1b\n" +
 	"\twaits_for\x18\x1e \x01(\tR\bwaitsFor\x12\x18\n" +
-	"\aversion\x18\x1f \x01(\tR\aversion\"\xb0\x02\n" +
+	"\aversion\x18\x1f \x01(\tR\aversion\"\xc8\x02\n" +
 	"\n" +
 	"LinkStatus\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x1c\n" +
@@ -1338,7 +1346,8 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\vchunks_sent\x18\t \x01(\x04R\n" +
 	"chunksSent\x12'\n" +
 	"\x0fchunks_received\x18\n" +
-	" \x01(\x04R\x0echunksReceived2\x99\x02\n" +
+	" \x01(\x04R\x0echunksReceived\x12\x16\n" +
+	"\x06resync\x18\x14 \x01(\tR\x06resync2\x99\x02\n" +
 	"\x06Policy\x12Y\n" +
 	"\rPublishPolicy\x12\x1f.yizhan.v1.PublishPolicyRequest\x1a .yizhan.v1.PublishPolicyResponse\"\x05\x8a\xcf\x18\x01\x04\x12\\\n" +
 	"\rExplainPolicy\x12\x1f.yizhan.v1.ExplainPolicyRequest\x1a .yizhan.v1.ExplainPolicyResponse\"\b\x8a\xcf\x18\x04\x04\x06\x02\x03\x12V\n" +

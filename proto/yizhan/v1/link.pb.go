@@ -185,6 +185,10 @@ type Hello struct {
 	Directory      map[string]uint64      `protobuf:"bytes,13,rep,name=directory,proto3" json:"directory,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // issuer -> latest number held
 	Units          map[string]uint64      `protobuf:"bytes,14,rep,name=units,proto3" json:"units,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	Policy         map[string]uint64      `protobuf:"bytes,15,rep,name=policy,proto3" json:"policy,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Life           []byte                 `protobuf:"bytes,16,opt,name=life,proto3" json:"life,omitempty"`                               // 16 bytes: names the life that the domain is in; as send_epoch in the first
+	LifeReason     string                 `protobuf:"bytes,17,opt,name=life_reason,json=lifeReason,proto3" json:"life_reason,omitempty"` // why it began: restored, recovered; empty in the first
+	LifeSince      int64                  `protobuf:"varint,18,opt,name=life_since,json=lifeSince,proto3" json:"life_since,omitempty"`   // how old the state was that it began from; milliseconds since the Unix epoch
+	Admission      []byte                 `protobuf:"bytes,19,opt,name=admission,proto3" json:"admission,omitempty"`                     // directory statement that states the incarnation, when it was raised
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -320,6 +324,34 @@ func (x *Hello) GetUnits() map[string]uint64 {
 func (x *Hello) GetPolicy() map[string]uint64 {
 	if x != nil {
 		return x.Policy
+	}
+	return nil
+}
+
+func (x *Hello) GetLife() []byte {
+	if x != nil {
+		return x.Life
+	}
+	return nil
+}
+
+func (x *Hello) GetLifeReason() string {
+	if x != nil {
+		return x.LifeReason
+	}
+	return ""
+}
+
+func (x *Hello) GetLifeSince() int64 {
+	if x != nil {
+		return x.LifeSince
+	}
+	return 0
+}
+
+func (x *Hello) GetAdmission() []byte {
+	if x != nil {
+		return x.Admission
 	}
 	return nil
 }
@@ -871,7 +903,7 @@ const file_yizhan_v1_link_proto_rawDesc = "" +
 	"\x03ack\x18\x04 \x01(\v2\x0e.yizhan.v1.AckH\x00R\x03ack\x12(\n" +
 	"\x05close\x18\x05 \x01(\v2\x10.yizhan.v1.CloseH\x00R\x05close\x124\n" +
 	"\theartbeat\x18\x06 \x01(\v2\x14.yizhan.v1.HeartbeatH\x00R\theartbeatB\x06\n" +
-	"\x04kind\"\xd9\x05\n" +
+	"\x04kind\"\xcb\x06\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06domain\x18\x01 \x01(\tR\x06domain\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x12\n" +
@@ -889,7 +921,13 @@ const file_yizhan_v1_link_proto_rawDesc = "" +
 	"\asession\x18\f \x01(\fR\asession\x12=\n" +
 	"\tdirectory\x18\r \x03(\v2\x1f.yizhan.v1.Hello.DirectoryEntryR\tdirectory\x121\n" +
 	"\x05units\x18\x0e \x03(\v2\x1b.yizhan.v1.Hello.UnitsEntryR\x05units\x124\n" +
-	"\x06policy\x18\x0f \x03(\v2\x1c.yizhan.v1.Hello.PolicyEntryR\x06policy\x1a<\n" +
+	"\x06policy\x18\x0f \x03(\v2\x1c.yizhan.v1.Hello.PolicyEntryR\x06policy\x12\x12\n" +
+	"\x04life\x18\x10 \x01(\fR\x04life\x12\x1f\n" +
+	"\vlife_reason\x18\x11 \x01(\tR\n" +
+	"lifeReason\x12\x1d\n" +
+	"\n" +
+	"life_since\x18\x12 \x01(\x03R\tlifeSince\x12\x1c\n" +
+	"\tadmission\x18\x13 \x01(\fR\tadmission\x1a<\n" +
 	"\x0eDirectoryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a8\n" +
