@@ -45,6 +45,7 @@ type hosted struct {
 	newborn atomic.Bool // its state begins a new life, which the ledger does not know yet
 	router  *replica.Router
 	catch   *catchUp
+	guard   guard
 
 	// running is group, for whoever may ask while it starts.
 	running  atomic.Pointer[raftnode.Group]
@@ -128,8 +129,8 @@ func (h *hosted) start() (err error) {
 	n, c := h.node, h.config
 	log := n.log.With("domain", string(c.Domain))
 	conf := raftnode.Config{Domain: c.Domain, Replica: c.Replica, Dir: n.dir(c, "log"), Address: c.Address(), Stream: h.stream(),
-		Store: h.store, Applier: &ledger.Machine{Sum: n.provider.Sum}, Logger: n.log, Heartbeat: c.Heartbeat.Std(),
-		TookPart: h.tookPart.Load(), TakePart: h.noteTookPart, MayLead: h.mayLead}
+		Store: h.store, Applier: h.applier(), Logger: n.log, Heartbeat: c.Heartbeat.Std(),
+		TookPart: h.tookPart.Load(), TakePart: h.noteTookPart, MayLead: h.mayLead, Fit: h.mayServe}
 	if c.Founds() {
 		for _, m := range c.Replicas {
 			conf.Bootstrap = append(conf.Bootstrap, raftnode.Server{Replica: m.Name, Address: m.Address})
@@ -140,6 +141,9 @@ func (h *hosted) start() (err error) {
 		return err
 	}
 	h.running.Store(h.group)
+	if err = errors.Join(h.loadDiverged(), h.noteTime()); err != nil {
+		return err
+	}
 	h.router = &replica.Router{Self: c.Replica, Group: newbornGroup{h.group, h}, Client: h.peers.Client}
 	h.content = &content.Replicated{Self: c.Replica, Local: h.local, Hash: n.provider.Sum, Peers: h.others, Configuration: h.configuration, Logger: log}
 	n.replicas.Host(c.Domain, c.Replica, newbornGroup{h.group, h}, h.local)
@@ -150,8 +154,8 @@ func (h *hosted) start() (err error) {
 	}
 	h.domain = pipeline.New(pipeline.Options{
 		Domain: c.Domain, Replica: c.Replica, Content: chunks{h.content},
-		Log:   &ledgerLog{router: h.router, group: h.group, store: h.store},
-		Vault: h.vault, Provider: n.provider, Anchor: h.anchor, Engine: engine, Clock: n.options.Clock, Random: n.options.Random,
+		Log:   &ledgerLog{router: h.router, group: h.group, store: h.store, guard: &h.guard},
+		Vault: h.vault, Provider: n.provider, Anchor: h.anchor, Engine: engine, Clock: h.signing, Random: n.options.Random,
 		Limits: form.Limits{Recipients: c.Limits.Recipients, Files: c.Limits.Files, Content: int64(c.Limits.Content)},
 		Expiry: c.Limits.Expiry.Std(), DelayAfter: c.Limits.Delay.Std(), BounceAfter: c.Limits.Bounce.Std(), LinkState: h.linkState, Version: n.options.Version, Logger: log,
 	})

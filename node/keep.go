@@ -44,6 +44,7 @@ func (h *hosted) keep() error {
 			h.leave(err)
 			return nil
 		}
+		h.watchOthers(seen)
 		if leads {
 			h.lookAfter(&candidates, seen)
 		}

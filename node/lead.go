@@ -33,6 +33,7 @@ func (n *Node) startLeading() error {
 		n.spawn("leading "+string(d), func() error { h.group.WhileLeader(n.ctx, h.lead); return nil })
 		n.spawn("directory "+string(d), func() error { h.recheck(); return nil })
 		n.spawn("group "+string(d), h.watchGroup)
+		n.spawn("time "+string(d), h.followTime)
 		n.spawn("members "+string(d), h.keep)
 		n.spawn("content "+string(d), h.catch.run)
 	}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -20,11 +21,15 @@ type ledgerLog struct {
 	router *replica.Router
 	group  *raftnode.Group
 	store  *store.Store
+	guard  *guard
 }
 
 func (l *ledgerLog) Propose(ctx context.Context, c ledger.Command) (ledger.Result, error) {
 	ctx, cancel := bounded(ctx, proposeTimeout)
 	defer cancel()
+	if err := errors.Join(l.guard.refuses(), l.guard.wrongClock()); err != nil {
+		return ledger.Result{}, err
+	}
 	raw, err := l.router.Propose(ctx, exchange.Encode(c))
 	if err != nil {
 		return ledger.Result{}, err
@@ -32,11 +37,19 @@ func (l *ledgerLog) Propose(ctx context.Context, c ledger.Command) (ledger.Resul
 	return exchange.Decode[ledger.Result](raw)
 }
 
-func (l *ledgerLog) View(fn func(ledger.Reader) error) error { return l.store.View(fn) }
+func (l *ledgerLog) View(fn func(ledger.Reader) error) error {
+	if err := l.guard.refuses(); err != nil {
+		return err
+	}
+	return l.store.View(fn)
+}
 
 func (l *ledgerLog) Current(ctx context.Context) error {
 	ctx, cancel := bounded(ctx, proposeTimeout)
 	defer cancel()
+	if err := l.guard.refuses(); err != nil {
+		return err
+	}
 	return l.router.ReadCurrent(ctx)
 }
 

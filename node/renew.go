@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -87,7 +88,20 @@ func (g newbornGroup) Propose(ctx context.Context, command []byte) ([]byte, erro
 	if g.h.newborn.Load() && g.IsLeader() {
 		return nil, exchange.Errorf(exchange.Unavailable, "node.newborn", "the domain %s was restored or recovered and begins a new life first; try again in a moment", g.h.config.Domain)
 	}
+	if g.IsLeader() {
+		if err := errors.Join(g.h.guard.refuses(), g.h.admitTime(command)); err != nil {
+			return nil, err
+		}
+	}
 	return g.Group.Propose(ctx, command)
+}
+
+// ReadIndex implements replica.Group.
+func (g newbornGroup) ReadIndex(ctx context.Context) (uint64, error) {
+	if err := g.h.guard.refuses(); err != nil {
+		return 0, err
+	}
+	return g.Group.ReadIndex(ctx)
 }
 
 // resyncEvery is how often a leader looks whether a neighbour is owed something

@@ -215,3 +215,33 @@ func (r Result) Err(op string) error {
 	}
 	return &exchange.Error{Code: r.Code, Op: op, Message: r.Message}
 }
+
+// ProposedTime reads the proposer's clock from an encoded command without
+// decoding the rest: it is the first field of the map.
+func ProposedTime(command []byte) (exchange.Time, bool) {
+	b := command
+	switch {
+	case len(b) > 2 && b[0] == 0xb8: // a map of 24 fields and more
+		b = b[2:]
+	case len(b) > 1 && b[0]&0xe0 == 0xa0:
+		b = b[1:]
+	default:
+		return 0, false
+	}
+	if len(b) < 2 || b[0] != 1 {
+		return 0, false
+	}
+	head, b := b[1], b[2:]
+	if head < 24 {
+		return exchange.Time(head), true
+	}
+	width := 1 << (head - 24)
+	if head > 27 || len(b) < width {
+		return 0, false
+	}
+	var v uint64
+	for _, x := range b[:width] {
+		v = v<<8 | uint64(x)
+	}
+	return exchange.Time(v), true
+}

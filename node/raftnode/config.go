@@ -66,6 +66,9 @@ type Config struct {
 	// MayLead, when set, is asked each time this replica was elected, before it
 	// serves as the leader. An error stops the group for that reason.
 	MayLead func(ctx context.Context) error
+	// Fit, when set, is asked after MayLead. While it fails this replica hands
+	// leadership over instead of serving.
+	Fit func(ctx context.Context) error
 
 	// Heartbeat is how long a follower waits to hear of its leader before it
 	// asks for an election; half of it is the leader's lease. 2 s when zero:

@@ -166,7 +166,7 @@ func (g *Group) takeOver(ctx context.Context) {
 			}
 			continue
 		}
-		if a := f.Response().(answer); a.err == nil && !g.skipped(f.Index(), a) && g.mayLead(ctx) {
+		if a := f.Response().(answer); a.err == nil && !g.skipped(f.Index(), a) && g.mayLead(ctx) && g.fit(ctx) {
 			g.leadership.publish(ctx, Leadership{Leader: true, Term: a.term})
 		}
 		return
@@ -183,6 +183,30 @@ func (g *Group) mayLead(ctx context.Context) bool {
 		g.fail(err)
 	}
 	return err == nil
+}
+
+// unfitPause is how often a leader that is not fit looks for another.
+const unfitPause = time.Second
+
+// fit hands leadership over while this replica is not fit for it. It returns
+// false when ctx ends before it is.
+func (g *Group) fit(ctx context.Context) bool {
+	for g.config.Fit != nil {
+		err := g.config.Fit(ctx)
+		if err == nil {
+			break
+		}
+		g.log.Warn("elected, and not fit to lead: handing over", slog.Any("error", err))
+		over, cancel := context.WithTimeout(ctx, yieldTimeout)
+		_ = g.TransferLeadership(over, "") // tried again
+		cancel()
+		select {
+		case <-time.After(unfitPause):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // IsLeader reports whether this replica leads and has caught up. It may have
