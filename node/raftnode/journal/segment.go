@@ -82,7 +82,7 @@ func (s *segment) append(entries [][]byte) (end int64, spans []span, err error) 
 	if err == nil {
 		err = failpoint.Hit(failpoint.AppendWritten)
 	}
-	if err == nil {
+	if err == nil && !mutantAckBeforeSync {
 		err = s.file.Sync()
 	}
 	if err == nil {

@@ -14,13 +14,12 @@ var (
 	runs   = flag.Int("runs", 1, "how many seeds, from that on")
 	kind   = flag.String("kind", "", "the kind of fault; empty is that of the seed")
 	faults = flag.Duration("faults", 11*time.Second, "how long things are broken in each run")
-	tags   = flag.String("program", "", "build tags of the program, such as that of a mutant")
 	stop   = flag.Bool("first", false, "end with the first seed that fails")
 	wide   = flag.Int("province", 1, "replicas of the province")
 )
 
 func TestSeeds(t *testing.T) {
-	w := NewWorld(t, Shape{County: 3, City: 3, Province: *wide, Clocks: true, Tags: *tags})
+	w := NewWorld(t, Shape{County: 3, City: 3, Province: *wide, Clocks: true})
 	var results []Result
 	for i := range *runs {
 		if *stop && t.Failed() {

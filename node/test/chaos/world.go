@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +37,6 @@ type Shape struct {
 	// Clocks builds the program so that the clock of each replica can be set
 	// wrong.
 	Clocks bool
-	Tags   string // further build tags of the program, such as that of a mutant
 }
 
 // NewWorld founds a federation, starts it until it is ready, and stops it.
@@ -49,9 +47,9 @@ func NewWorld(t testing.TB, s Shape) *World {
 			d.Domains[i].Replicas = map[exchange.Domain]int{county: s.County, city: s.City, province: s.Province}[d.Domains[i].Domain]
 		}
 	})
-	tags := s.Tags
+	tags := ""
 	if s.Clocks {
-		tags = strings.TrimPrefix(tags+",testclock", ",")
+		tags = "testclock"
 	}
 	w := &World{fleet: f, clocks: s.Clocks, replicas: map[exchange.Domain][]string{}}
 	for _, name := range f.Names() {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -44,18 +45,18 @@ type process struct {
 	ended  chan struct{}
 }
 
-var binary = sync.OnceValues(func() (string, error) { return build() })
+var binary = sync.OnceValues(func() (string, error) { return build("") })
 
-// build compiles the program, with flags of go build.
-func build(flags ...string) (string, error) {
+// build compiles the program with tags, and those of TagsVariable.
+func build(tags string) (string, error) {
 	dir, err := os.MkdirTemp("", "yizhan-fleet-")
 	if err != nil {
 		return "", err
 	}
 	made.Store(dir, true)
 	out := filepath.Join(dir, "yizhan")
-	args := append([]string{"build", "-o", out}, flags...)
-	cmd := exec.Command("go", append(args, "github.com/yizhan-exchange/yizhan/node/cmd/yizhan")...)
+	tags = strings.Trim(tags+","+os.Getenv(TagsVariable), ",")
+	cmd := exec.Command("go", "build", "-o", out, "-tags", tags, "github.com/yizhan-exchange/yizhan/node/cmd/yizhan")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if b, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the program: %w\n%s", err, b)

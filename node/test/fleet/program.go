@@ -27,6 +27,10 @@ func Clean() {
 	})
 }
 
+// TagsVariable names further build tags for every program that a test builds:
+// so node/test/mutants shows tests a program with a defect.
+const TagsVariable = "YIZHAN_TEST_TAGS"
+
 // Program returns the path of the program, built with the tags ("": none).
 func Program(t testing.TB, tags string) string {
 	t.Helper()
@@ -39,7 +43,7 @@ func Program(t testing.TB, tags string) string {
 	case tags == "":
 		path, err = binary()
 	default:
-		path, err = build("-tags", tags)
+		path, err = build(tags)
 	}
 	if err != nil {
 		t.Fatal(err)
