@@ -85,6 +85,9 @@ func (n *Node) open(c *config.Domain) (h *hosted, err error) {
 	if h.store, err = store.Open(n.dir(c, "state"), store.Options{Hash: n.provider.Sum}); err != nil {
 		return h, err
 	}
+	if err = h.checkLevel(); err != nil {
+		return h, err
+	}
 	if err = h.checkFounding(); err != nil {
 		return h, err
 	}
@@ -95,6 +98,18 @@ func (n *Node) open(c *config.Domain) (h *hosted, err error) {
 	}
 	h.local, err = content.Open(n.dir(c, "content"), content.Options{Hash: n.provider.Sum, Reserve: uint64(c.Limits.FreeDisk)})
 	return h, err
+}
+
+// checkLevel refuses a ledger whose feature level was raised beyond what this
+// program knows: an older program was installed again. It would stop at the
+// first command; as a leader it would be in the way until then.
+func (h *hosted) checkLevel() error {
+	var level uint32
+	err := h.store.View(func(r ledger.Reader) error { level = ledger.LevelOf(r); return nil })
+	if err == nil && level > supported {
+		err = fmt.Errorf("the ledger of %s is at feature level %d, and this program knows levels up to %d: install the newer version again; nothing is lost", h.config.Domain, level, supported)
+	}
+	return err
 }
 
 // checkAnchor refuses an anchor that does not vouch for the domain's own

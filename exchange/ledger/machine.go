@@ -9,11 +9,6 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
 
-// FeatureLevel is the newest behaviour this code knows. A command of a later
-// level than the ledger's is never proposed, and a ledger of a later level
-// than this stops the replica.
-const FeatureLevel = 2
-
 // MaxTimeJump bounds how far one command may move the ledger's time. It covers
 // the longest holiday with machines switched off; beyond it an operator says
 // so, so that one bad clock cannot expire every deadline.
@@ -73,9 +68,7 @@ func (t *txn) begin(c *Command) Result {
 		}
 		return refuse(exchange.Unavailable, "the domain is not founded yet")
 	}
-	if level := t.level(); level > FeatureLevel {
-		t.fail("feature level %d is newer than this program's %d: install the newer version", level, FeatureLevel)
-	}
+	t.knows(t.level())
 	if res := t.tick(c); res.Code != "" {
 		return res
 	}
@@ -178,9 +171,18 @@ func (t *txn) dispatch(c *Command) Result {
 	return Result{}
 }
 
+// knows stops the replica at a level that this program does not know. Others
+// apply it, so that refusing it would be to differ from them.
+func (t *txn) knows(level uint32) {
+	if level > FeatureLevel {
+		t.fail("feature level %d is newer than this program's %d: install the newer version", level, FeatureLevel)
+	}
+}
+
 func (t *txn) raise(level uint32) Result {
-	if level <= t.level() || level > FeatureLevel {
-		return refuse(exchange.Conflict, "feature level %d is not above %d, or not known here", level, t.level())
+	t.knows(level)
+	if level <= t.level() {
+		return refuse(exchange.Conflict, "feature level %d is not above %d", level, t.level())
 	}
 	t.setLevel(level)
 	t.note(Event{Kind: EventLevel})

@@ -30,6 +30,14 @@ func TestALedgerOfANewerLevelStopsTheReplica(t *testing.T) {
 	d.stops(ledger.Command{Time: begin, Lease: &ledger.Lease{ID: [16]byte{1}}})
 }
 
+// An older program that refused it would differ from the others, which raise
+// their level at this entry.
+func TestALevelThatIsNotKnownStopsTheReplica(t *testing.T) {
+	d := found(t, province)
+	level := uint32(ledger.FeatureLevel + 1)
+	d.stops(ledger.Command{Time: begin, Level: &level})
+}
+
 func TestTimeNeverGoesBackAndOnlyAnOperatorJumps(t *testing.T) {
 	d := found(t, province)
 	lease := &ledger.Lease{ID: [16]byte{1}}

@@ -216,8 +216,8 @@ var refusals = []struct {
 	{"a statement that is not newer", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
 		return ledger.Command{Statement: &ledger.Statement{Directory: &tree()[0]}}
 	}},
-	{"a level that is not known", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
-		level := uint32(ledger.FeatureLevel + 1)
+	{"a level that is reached already", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
+		level := uint32(ledger.FeatureLevel)
 		return ledger.Command{Level: &level}
 	}},
 	{"two officers' duties in one person", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {

@@ -20,6 +20,8 @@ type Plan struct {
 	Seed   uint64
 	Kind   Fault         // "" is that of the seed
 	Faults time.Duration // how long things are broken
+	// script, when set, does things in place of faults, until it returns.
+	script func(b *breaker)
 }
 
 func (p Plan) kind() Fault {
@@ -85,7 +87,7 @@ func (w *World) report(t testing.TB, p Plan, r Result) {
 	if err := w.fleet.KeepData(dir); err != nil {
 		t.Log(err)
 	}
-	t.Errorf("seed %d (%s) failed; data and logs are in %s; once more:\n  go test -tags soak ./node/test/chaos -seed %d -v%s",
+	t.Errorf("seed %d (%s) failed; data and logs are in %s; once more:\n  go test -tags soak ./node/test/chaos -run Seeds -seed %d -v%s",
 		p.Seed, p.kind(), dir, p.Seed, lines(r.Violations[:min(20, len(r.Violations))]))
 }
 
@@ -128,7 +130,12 @@ func (w *World) traffic(t testing.TB, h *history, workers []*worker, probes []*p
 	b := newBreaker(w, p.Seed, func(format string, args ...any) {
 		t.Logf("%6v  %s", time.Since(begin).Round(time.Millisecond), fmt.Sprintf(format, args...))
 	})
-	b.run(faults, p.kind())
+	if p.script != nil {
+		p.script(b)
+		b.mend()
+	} else {
+		b.run(faults, p.kind())
+	}
 	w.fleet.WaitReady(restLimit) // service is measured until it is back
 	end()
 	all.Wait()

@@ -37,23 +37,29 @@ type Shape struct {
 	// Clocks builds the program so that the clock of each replica can be set
 	// wrong.
 	Clocks bool
+	// Older founds and runs it with the program before the newest feature level.
+	Older bool
 }
 
 // NewWorld founds a federation, starts it until it is ready, and stops it.
 func NewWorld(t testing.TB, s Shape) *World {
 	t.Helper()
-	f := fleet.New(t, func(d *founding.Federation) {
-		for i := range d.Domains {
-			d.Domains[i].Replicas = map[exchange.Domain]int{county: s.County, city: s.City, province: s.Province}[d.Domains[i].Domain]
-		}
-	})
 	tags := ""
 	if s.Clocks {
 		tags = "testclock"
 	}
+	if s.Older {
+		tags = "older"
+	}
+	program := fleet.Program(t, tags)
+	f := fleet.NewBy(t, program, func(d *founding.Federation) {
+		for i := range d.Domains {
+			d.Domains[i].Replicas = map[exchange.Domain]int{county: s.County, city: s.City, province: s.Province}[d.Domains[i].Domain]
+		}
+	})
 	w := &World{fleet: f, clocks: s.Clocks, replicas: map[exchange.Domain][]string{}}
 	for _, name := range f.Names() {
-		f.Use(name, fleet.Program(t, tags))
+		f.Use(name, program)
 		d := &f.Config(name).Domains[0]
 		d.Heartbeat = config.Duration(500 * time.Millisecond)
 		if d.Superior != nil {

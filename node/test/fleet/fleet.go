@@ -68,6 +68,13 @@ func build(tags string) (string, error) {
 // runs yet; everything is stopped when the test ends.
 func New(t testing.TB, change func(*founding.Federation)) *Fleet {
 	t.Helper()
+	return NewBy(t, "", change)
+}
+
+// NewBy is New, founded by a program: by an older one for an upgrade. "" is
+// the code of the test itself.
+func NewBy(t testing.TB, founder string, change func(*founding.Federation)) *Fleet {
+	t.Helper()
 	f := &Fleet{t: t, Dir: filepath.Join(t.TempDir(), "federation"), running: map[string]*process{}, configs: map[string]*config.Node{},
 		programs: map[string]string{}, env: map[string][]string{}, api: map[string]string{}}
 	declared := founding.Sample()
@@ -75,7 +82,7 @@ func New(t testing.TB, change func(*founding.Federation)) *Fleet {
 	if change != nil {
 		change(&declared)
 	}
-	trial, err := founding.Make(declared, f.Dir)
+	trial, err := f.found(declared, founder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +97,24 @@ func New(t testing.TB, change func(*founding.Federation)) *Fleet {
 	}
 	t.Cleanup(f.stopAll)
 	return f
+}
+
+func (f *Fleet) found(declared founding.Federation, founder string) (*founding.Trial, error) {
+	if founder == "" {
+		return founding.Make(declared, f.Dir)
+	}
+	text, err := declared.Encode()
+	if err != nil {
+		return nil, err
+	}
+	path := f.Dir + ".yaml"
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return nil, err
+	}
+	if out, err := exec.Command(founder, "init", "--federation", path, "--dir", f.Dir, "--base-port", "0").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	return founding.Open(f.Dir)
 }
 
 // Save writes the changed configuration of a process.
