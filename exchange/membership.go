@@ -21,6 +21,7 @@ type Standing struct {
 	Members       []Member
 	Missing       uint64 // chunks that it must hold and looked for in vain
 	Unchecked     uint64 // events whose content it has not looked for yet
+	Looked        uint64 // events whose content it has, but for Missing
 	TookPart      bool   // its key store remembers that it is a member
 	Version       string
 	Waits         map[Replica]string // on the leader: what each non-voter waits for

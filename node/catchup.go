@@ -22,8 +22,9 @@ const (
 	catchUpPause   = time.Second      // when there is nothing to do
 	catchUpKeep    = 10 * time.Second // between two notes of how far it came
 	// catchUpGrace is how long chunks of a new exchange may still be on their
-	// way to a voter: a majority sets the pace of an upload, not the slowest.
-	catchUpGrace = 40 * time.Second
+	// way to a voter, which would fetch them twice: a majority sets the pace of
+	// an upload, not the slowest. A removal waits that long.
+	catchUpGrace = 5 * time.Second
 
 	catchUpFile = "content-looked-through.json"
 )
@@ -40,20 +41,25 @@ type catchUp struct {
 	kept    time.Time
 	keptAt  uint64
 
-	missing, unchecked atomic.Uint64
-	looked             atomic.Bool // at least once
+	missing, unchecked, through atomic.Uint64
+	looked                      atomic.Bool // at least once
 }
 
 func newCatchUp(h *hosted) *catchUp { return &catchUp{h: h, pending: map[exchange.ID]bool{}} }
 
-// figures are for the status: chunks that were looked for in vain, and events
-// that wait to be looked at.
-func (c *catchUp) figures() (missing, unchecked uint64) {
+// figures are for the others: chunks that were looked for in vain, events that
+// ought to have been looked at, and how many were.
+func (c *catchUp) figures() (missing, unchecked, through uint64) {
 	if c.looked.Load() {
-		return c.missing.Load(), c.unchecked.Load()
+		return c.missing.Load(), c.unchecked.Load(), c.through.Load()
 	}
-	_ = c.h.store.View(func(r ledger.Reader) error { unchecked = sizeOf(r); return nil }) // 0 when it is closed
-	return 0, unchecked
+	return 0, c.h.events(), 0
+}
+
+// events is how many events the audit log has; 0 when the ledger is closed.
+func (h *hosted) events() (n uint64) {
+	_ = h.store.View(func(r ledger.Reader) error { n = sizeOf(r); return nil })
+	return n
 }
 
 // run follows the audit log until the node closes or the group ends.
@@ -107,6 +113,7 @@ func (c *catchUp) step(ctx context.Context) (more bool, err error) {
 		left = 0 // young enough to be still on its way here
 	}
 	c.unchecked.Store(left)
+	c.through.Store(c.next)
 	c.looked.Store(true)
 	return left > 0 && len(c.pending) < catchUpPending, nil
 }

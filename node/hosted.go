@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,7 @@ type hosted struct {
 	catch   *catchUp
 	guard   guard
 
+	changing sync.Mutex // held during one change of the membership
 	// running is group, for whoever may ask while it starts.
 	running  atomic.Pointer[raftnode.Group]
 	left     atomic.Pointer[error]                       // why its part in the domain has ended; nil while it has not

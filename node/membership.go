@@ -53,6 +53,10 @@ func (k keeper) Change(ctx context.Context, c exchange.MembershipChange) (exchan
 	if !h.group.IsLeader() {
 		return exchange.MembershipChanged{}, exchange.Errorf(exchange.Unavailable, opMembership, "this replica does not lead its domain")
 	}
+	if !h.changing.TryLock() {
+		return exchange.MembershipChanged{}, exchange.Errorf(exchange.Conflict, opMembership, "another change of the membership is under way; see \"yizhan cluster status\", and try again")
+	}
+	defer h.changing.Unlock()
 	var done string
 	var err error
 	switch {
@@ -146,18 +150,15 @@ func checkReplica(r exchange.Replica, address string) error {
 // remove takes a replica out. A leader that is to go hands over first; the next
 // one then carries it out.
 func (h *hosted) remove(ctx context.Context, r exchange.Replica, force bool) (string, error) {
-	self := h.standing()
-	var others []exchange.Replica
-	for _, m := range self.Members {
-		if m.Replica != r {
-			others = append(others, m.Replica)
+	events := h.events()
+	for {
+		pending, err := h.mayRemove(ctx, events, r, force)
+		if err == nil {
+			break
 		}
-	}
-	if _, ok := exchange.MemberOf(self.Members, r); !ok {
-		return "", exchange.Errorf(exchange.NotFound, opMembership, "%s is not a replica of %s; \"yizhan cluster status\" lists them", r, h.config.Domain)
-	}
-	if err := member.MayRemove(self, self.Members, r, h.survey(ctx, others), force); err != nil {
-		return "", err
+		if !pending || !pause(ctx, keepEvery) {
+			return "", err
+		}
 	}
 	if r == h.config.Replica {
 		if err := h.group.TransferLeadership(ctx, ""); err != nil {
@@ -166,6 +167,34 @@ func (h *hosted) remove(ctx context.Context, r exchange.Replica, force bool) (st
 		return "", exchange.Errorf(exchange.Unavailable, opMembership, "leadership was handed over first; the next leader removes %s", r)
 	}
 	return "removed", h.group.Remove(ctx, r)
+}
+
+// mayRemove asks all others how they are.
+func (h *hosted) mayRemove(ctx context.Context, events uint64, r exchange.Replica, force bool) (pending bool, err error) {
+	members := h.members()
+	if _, ok := exchange.MemberOf(members, r); !ok {
+		return false, exchange.Errorf(exchange.NotFound, opMembership, "%s is not a replica of %s; \"yizhan cluster status\" lists them", r, h.config.Domain)
+	}
+	var others []exchange.Replica
+	for _, m := range members {
+		if m.Replica != r {
+			others = append(others, m.Replica)
+		}
+	}
+	return member.MayRemove(events, members, r, h.survey(ctx, others), force)
+}
+
+// pause reports whether there is time for another look after a while.
+func pause(ctx context.Context, d time.Duration) bool {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < 2*d+askTimeout {
+		return false
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // transfer hands leadership over, and tells to whom.

@@ -46,7 +46,7 @@ func (k keeper) Member(r exchange.Replica) bool {
 func (h *hosted) standing() exchange.Standing {
 	s := exchange.Standing{Replica: h.config.Replica, State: "starting", ContactMs: -1, Supports: supported, Clock: h.node.options.Clock(),
 		Incarnation: h.peerIncarnation(), TookPart: h.tookPart.Load(), Version: h.node.options.Version}
-	s.Missing, s.Unchecked = h.catch.figures()
+	s.Missing, s.Unchecked, s.Looked = h.catch.figures()
 	if w := h.waits.Load(); w != nil {
 		s.Waits = *w
 	}

@@ -16,7 +16,7 @@ var (
 )
 
 func good(r exchange.Replica) member.Seen {
-	return member.Seen{Standing: exchange.Standing{Replica: r, Commit: 1000, Applied: 1000, Level: 2, Supports: 2, TookPart: true}}
+	return member.Seen{Standing: exchange.Standing{Replica: r, Commit: 1000, Applied: 1000, Level: 2, Supports: 2, TookPart: true, Looked: 500}}
 }
 
 func TestANonVoterIsPromotedOnlyAfterKeepingUpWithStateAndContent(t *testing.T) {
@@ -56,31 +56,33 @@ func TestANonVoterIsPromotedOnlyAfterKeepingUpWithStateAndContent(t *testing.T) 
 }
 
 func TestARemovalThatTheDomainCouldNotBearIsRefused(t *testing.T) {
-	lacking := good("b")
-	lacking.Missing = 2
+	lacking, young := good("b"), good("b")
+	lacking.Missing, young.Looked = 2, 499
 	for _, x := range []struct {
-		name  string
-		gone  exchange.Replica
-		seen  map[exchange.Replica]member.Seen
-		force bool
-		code  exchange.Code
+		name    string
+		gone    exchange.Replica
+		seen    map[exchange.Replica]member.Seen
+		force   bool
+		code    exchange.Code
+		pending bool
 	}{
-		{"all are well", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": good("b")}, false, ""},
-		{"a stranger", "x", nil, false, exchange.NotFound},
-		{"no majority would be alive", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": {Err: errors.New("down")}}, false, exchange.Conflict},
-		{"force does not make a majority", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": {Err: errors.New("down")}}, true, exchange.Conflict},
-		{"content is on it alone", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": lacking}, false, exchange.Conflict},
-		{"content is on it alone, and it is lost", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": lacking}, true, ""},
+		{"all are well", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": good("b")}, false, "", false},
+		{"a stranger", "x", nil, false, exchange.NotFound, false},
+		{"no majority would be alive", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": {Err: errors.New("down")}}, false, exchange.Conflict, false},
+		{"force does not make a majority", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": {Err: errors.New("down")}}, true, exchange.Conflict, false},
+		{"content is on it alone", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": lacking}, false, exchange.Conflict, true},
+		{"the newest content was not looked for yet", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": young}, false, exchange.Conflict, true},
+		{"content is on it alone, and it is lost", "c", map[exchange.Replica]member.Seen{"a": good("a"), "b": lacking}, true, "", false},
 	} {
-		if err := member.MayRemove(lead, three, x.gone, x.seen, x.force); exchange.CodeOf(err) != x.code {
-			t.Errorf("%s: %v, want %q", x.name, err, x.code)
+		if pending, err := member.MayRemove(500, three, x.gone, x.seen, x.force); exchange.CodeOf(err) != x.code || pending != x.pending {
+			t.Errorf("%s: %v, %v, want %q", x.name, err, pending, x.code)
 		}
 	}
 	alone := []exchange.Member{{Replica: "a", Voter: true}, {Replica: "d"}}
-	if err := member.MayRemove(lead, alone, "a", map[exchange.Replica]member.Seen{"d": good("d")}, true); exchange.CodeOf(err) != exchange.Conflict {
+	if _, err := member.MayRemove(500, alone, "a", map[exchange.Replica]member.Seen{"d": good("d")}, true); exchange.CodeOf(err) != exchange.Conflict {
 		t.Errorf("the last voter: %v", err)
 	}
-	if err := member.MayRemove(lead, alone, "d", nil, false); err != nil {
+	if _, err := member.MayRemove(500, alone, "d", nil, false); err != nil {
 		t.Errorf("a non-voter may always go: %v", err)
 	}
 }

@@ -81,8 +81,8 @@ func behind(leader exchange.Standing, s Seen) string {
 	return ""
 }
 
-// Complete reports whether a replica has all content that it must hold, as far
-// as the leader has come.
-func Complete(leader exchange.Standing, s Seen) bool {
-	return s.Err == nil && s.Stopped == "" && s.Missing == 0 && s.Unchecked <= MaxLag && s.Applied+MaxLag >= leader.Commit
+// Complete reports whether a replica has all content of the first events of the
+// audit log.
+func Complete(events uint64, s Seen) bool {
+	return s.Err == nil && s.Stopped == "" && s.Missing == 0 && s.Looked >= events
 }

@@ -36,7 +36,7 @@ func EncodeStanding(s exchange.Standing) *pb.DescribeResponse {
 		Replica: string(s.Replica), State: s.State, Leader: string(s.Leader), Term: s.Term, LastLog: s.LastLog, CommitIndex: s.Commit,
 		AppliedIndex: s.Applied, ContactMs: s.ContactMs, StoppedBecause: s.Stopped, Supports: s.Supports, FeatureLevel: s.Level,
 		Clock: int64(s.Clock), Incarnation: s.Incarnation, Configuration: s.Configuration, Members: encodeEntries(s.Members),
-		MissingChunks: s.Missing, UncheckedEvents: s.Unchecked, TookPart: s.TookPart, Version: s.Version,
+		MissingChunks: s.Missing, UncheckedEvents: s.Unchecked, TookPart: s.TookPart, Version: s.Version, LookedThrough: s.Looked,
 	}
 	for r, why := range s.Waits {
 		out.Waits = append(out.Waits, &pb.MemberWait{Replica: string(r), Reason: why})
@@ -51,7 +51,7 @@ func DecodeStanding(p *pb.DescribeResponse) exchange.Standing {
 		LastLog: p.GetLastLog(), Commit: p.GetCommitIndex(), Applied: p.GetAppliedIndex(), ContactMs: p.GetContactMs(),
 		Stopped: p.GetStoppedBecause(), Supports: p.GetSupports(), Level: p.GetFeatureLevel(), Clock: exchange.Time(p.GetClock()),
 		Incarnation: p.GetIncarnation(), Configuration: p.GetConfiguration(), Members: decodeEntries(p.GetMembers()),
-		Missing: p.GetMissingChunks(), Unchecked: p.GetUncheckedEvents(), TookPart: p.GetTookPart(), Version: p.GetVersion(),
+		Missing: p.GetMissingChunks(), Unchecked: p.GetUncheckedEvents(), TookPart: p.GetTookPart(), Version: p.GetVersion(), Looked: p.GetLookedThrough(),
 		Waits: map[exchange.Replica]string{},
 	}
 	for _, w := range p.GetWaits() {

@@ -310,7 +310,8 @@ type DescribeResponse struct {
 	UncheckedEvents uint64                 `protobuf:"varint,17,opt,name=unchecked_events,json=uncheckedEvents,proto3" json:"unchecked_events,omitempty"` // of the audit log, whose content it has not looked for yet
 	TookPart        bool                   `protobuf:"varint,18,opt,name=took_part,json=tookPart,proto3" json:"took_part,omitempty"`                      // its key store remembers that it is a member
 	Version         string                 `protobuf:"bytes,19,opt,name=version,proto3" json:"version,omitempty"`
-	Waits           []*MemberWait          `protobuf:"bytes,20,rep,name=waits,proto3" json:"waits,omitempty"` // on the leader: what each non-voter waits for
+	Waits           []*MemberWait          `protobuf:"bytes,20,rep,name=waits,proto3" json:"waits,omitempty"`                                       // on the leader: what each non-voter waits for
+	LookedThrough   uint64                 `protobuf:"varint,21,opt,name=looked_through,json=lookedThrough,proto3" json:"looked_through,omitempty"` // events of the audit log whose content it has, or misses as told
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -483,6 +484,13 @@ func (x *DescribeResponse) GetWaits() []*MemberWait {
 		return x.Waits
 	}
 	return nil
+}
+
+func (x *DescribeResponse) GetLookedThrough() uint64 {
+	if x != nil {
+		return x.LookedThrough
+	}
+	return 0
 }
 
 type MemberEntry struct {
@@ -723,7 +731,7 @@ const file_yizhan_v1_membership_proto_rawDesc = "" +
 	"\x04done\x18\x04 \x01(\tR\x04done\x120\n" +
 	"\amembers\x18\x05 \x03(\v2\x16.yizhan.v1.MemberEntryR\amembers\")\n" +
 	"\x0fDescribeRequest\x12\x16\n" +
-	"\x06domain\x18\x01 \x01(\tR\x06domain\"\xa0\x05\n" +
+	"\x06domain\x18\x01 \x01(\tR\x06domain\"\xc7\x05\n" +
 	"\x10DescribeResponse\x12\x18\n" +
 	"\areplica\x18\x01 \x01(\tR\areplica\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
@@ -746,7 +754,8 @@ const file_yizhan_v1_membership_proto_rawDesc = "" +
 	"\x10unchecked_events\x18\x11 \x01(\x04R\x0funcheckedEvents\x12\x1b\n" +
 	"\ttook_part\x18\x12 \x01(\bR\btookPart\x12\x18\n" +
 	"\aversion\x18\x13 \x01(\tR\aversion\x12+\n" +
-	"\x05waits\x18\x14 \x03(\v2\x15.yizhan.v1.MemberWaitR\x05waits\"W\n" +
+	"\x05waits\x18\x14 \x03(\v2\x15.yizhan.v1.MemberWaitR\x05waits\x12%\n" +
+	"\x0elooked_through\x18\x15 \x01(\x04R\rlookedThrough\"W\n" +
 	"\vMemberEntry\x12\x18\n" +
 	"\areplica\x18\x01 \x01(\tR\areplica\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
