@@ -48,6 +48,9 @@ func newDomain(t testing.TB) *domain {
 	t.Helper()
 	f := founding.Sample()
 	f.BasePort = 0
+	for i := range f.Domains {
+		f.Domains[i].Replicas = 1
+	}
 	trial, err := founding.Make(f, filepath.Join(t.TempDir(), "federation"))
 	must(t, err)
 	name := ""

@@ -40,7 +40,7 @@ func (c *checker) exchanges() {
 }
 
 func (c *checker) exchange(s *subject) {
-	if s.Via == "" {
+	if s.Via == "" && !s.Regained { // keys are not given back
 		c.origin.add(s.id)
 	}
 	m, err := ledger.DecodeManifest(s.Manifest)

@@ -90,7 +90,7 @@ func (c *checker) waiting(s *subject) {
 }
 
 func waitingKey(s *subject) []byte {
-	return append(ledger.QueuePrefix(s.Via, exchange.ClassOf(s.m.Urgency)), s.id[:]...)
+	return append(ledger.QueuePrefix(s.Source(), exchange.ClassOf(s.m.Urgency)), s.id[:]...)
 }
 
 func (c *checker) waits() {

@@ -208,7 +208,11 @@ func (r *Report) Cursors(l ledger.Reader, before, after []Cursor) error {
 			if err != nil {
 				return err
 			}
-			if !ok || s.Epoch != self.Epoch {
+			epoch := self.Epoch
+			if link.SendEpoch != [16]byte{} {
+				epoch = link.SendEpoch
+			}
+			if !ok || s.Epoch != epoch {
 				continue // it speaks of another numbering than the state
 			}
 			for n, upTo := range s.UpTo {

@@ -43,13 +43,15 @@ func (t *tally) add(id exchange.ID) {
 }
 
 // keys checks that each exchange of this origin has one idempotency key, and
-// each key its exchange.
+// each key its exchange. Those that neighbours gave back have lost theirs.
 func (c *checker) keys() {
 	var keyed tally
 	rows(c, ledger.TableKey, nil, 2, func(k []byte, v ledger.KeyRow) {
-		keyed.add(v.Exchange)
 		unit, _ := split(k)
 		found, ok, err := ledger.Find(c.r, v.Exchange)
+		if !found.Regained {
+			keyed.add(v.Exchange)
+		}
 		if err != nil || !ok || found.M.From != exchange.Unit(unit) {
 			c.errorf(KeyOrphan, v.Exchange.String(), "a key names it, and it is not stored or of another unit")
 		}
@@ -80,7 +82,7 @@ func (c *checker) keysOneByOne() {
 		clear(count)
 	}
 	c.r.Scan(ledger.TableExchange, nil, nil, func(k, raw []byte) bool {
-		if ex, err := exchange.DecodeStored[ledger.Exchange](raw); err == nil && ex.Via == "" && len(k) == idSize {
+		if ex, err := exchange.DecodeStored[ledger.Exchange](raw); err == nil && ex.Via == "" && !ex.Regained && len(k) == idSize {
 			count[idOf(k)] = 0
 		}
 		if len(count) >= c.batch {

@@ -123,7 +123,7 @@ What the domain forgot 恢复点之后的情况:
               own units, what waited in the queue, uploads, and acts (签收, 退文, 撤回)
               whose receipts had not left; policy and statements published since
   twice       a program that repeats a submission made after that, under its old key,
-              submits it anew if it was not given back: look at "yizhan outbox" first
+              submits it a second time: keys are not given back; look at "yizhan outbox" first
 Tell the units to look through what they sent after %s. 请各单位核对该时间之后的收发件。
 
 `, neighbourWord(c.Neighbours), at, at)
