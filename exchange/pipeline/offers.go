@@ -11,14 +11,37 @@ import (
 // offers remembers which chunks travel to which neighbour.
 type offers struct {
 	mu    sync.Mutex
-	peers map[exchange.Domain]map[crypto.Digest]struct{}
+	peers map[exchange.Domain]*offered
+}
+
+// offered is what travels to one neighbour. It is replaced, never changed.
+type offered struct {
+	exchanges map[exchange.ID][]crypto.Digest
+	chunks    map[crypto.Digest]struct{}
 }
 
 func (o *offers) has(peer exchange.Domain, address crypto.Digest) bool {
+	_, ok := o.of(peer).chunks[address]
+	return ok
+}
+
+// of returns what is remembered for a neighbour, empty for none.
+func (o *offers) of(peer exchange.Domain) *offered {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	_, ok := o.peers[peer][address]
-	return ok
+	if known := o.peers[peer]; known != nil {
+		return known
+	}
+	return &offered{}
+}
+
+func (o *offers) set(peer exchange.Domain, now *offered) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.peers == nil {
+		o.peers = map[exchange.Domain]*offered{}
+	}
+	o.peers[peer] = now
 }
 
 func (o *offers) reset() {
@@ -28,34 +51,44 @@ func (o *offers) reset() {
 }
 
 // loadOffers reads anew which exchanges travel to peer. Those that arrived
-// drop out.
+// drop out; of those that were there before nothing is read again, for a long
+// queue is asked for once for each exchange that joins it.
 func (d *Domain) loadOffers(peer exchange.Domain) error {
-	chunks := map[crypto.Digest]struct{}{}
+	before := d.offers.of(peer)
+	now := &offered{exchanges: map[exchange.ID][]crypto.Digest{}, chunks: map[crypto.Digest]struct{}{}}
 	var failed error
 	err := d.Log.View(func(r ledger.Reader) error {
 		ledger.Offered(r, peer, func(id exchange.ID) bool {
-			ex, ok, err := ledger.Find(r, id)
-			if err != nil {
-				failed = err
-				return false
+			chunks, known := before.exchanges[id]
+			if !known {
+				chunks, failed = chunksOf(r, id)
 			}
-			if ok {
-				for _, address := range ex.M.Chunks() {
-					chunks[address] = struct{}{}
-				}
-			}
-			return true
+			now.add(id, chunks)
+			return failed == nil
 		})
 		return failed
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		d.offers.set(peer, now)
 	}
-	d.offers.mu.Lock()
-	defer d.offers.mu.Unlock()
-	if d.offers.peers == nil {
-		d.offers.peers = map[exchange.Domain]map[crypto.Digest]struct{}{}
+	return err
+}
+
+func (o *offered) add(id exchange.ID, chunks []crypto.Digest) {
+	if len(chunks) == 0 {
+		return
 	}
-	d.offers.peers[peer] = chunks
-	return nil
+	o.exchanges[id] = chunks
+	for _, address := range chunks {
+		o.chunks[address] = struct{}{}
+	}
+}
+
+// chunksOf returns the chunks of an exchange, none when it is not there.
+func chunksOf(r ledger.Reader, id exchange.ID) ([]crypto.Digest, error) {
+	ex, ok, err := ledger.Find(r, id)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return ex.M.Chunks(), nil
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/crypto/seal"
@@ -54,6 +55,24 @@ func (d *Domain) Watch(ctx context.Context, ref string, fn func(exchange.Trackin
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		if err := rest(ctx, watchEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// watchEvery is the least time between two looks of one watch: every watch
+// wakes at every change of the ledger, whatever it is about.
+const watchEvery = 20 * time.Millisecond
+
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -65,7 +65,7 @@ func eventually(t *testing.T, what string, met func() bool) {
 }
 
 func TestAStormIsBoundedAndEveryoneIsToldTheOutcome(t *testing.T) {
-	const storm, urgent = 500, 20
+	const storm, urgent = 500, 10
 	var inside, most atomic.Int32
 	desk := &apitest.Desk{Fail: func(string) error {
 		n := inside.Add(1)

@@ -1,49 +1,39 @@
 package admission
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 const (
 	shortestHint = 500 * time.Millisecond
-	longestHint  = time.Minute
-	urgentHint   = 2 * time.Second // the most that 特急 is asked to wait
+	longestHint  = 2 * time.Minute
+	urgentHint   = time.Second // 特急 is not asked to wait behind the others
 	// optimism makes those who were sent away come a little early: better that
 	// a few are refused once more than that nobody is there.
-	optimism = 0.7
+	optimism = 0.8
 )
 
-// backlog guesses how many were refused and will come back, so that each can
-// be told a time of its own: a queue that is kept by those who wait in it, and
-// costs this node nothing.
-type backlog struct {
-	count float64
-	at    time.Time
-}
+// backlog gives each that is refused a time of its own to come back, one after
+// the other as fast as they can be served: a queue that is kept by those who
+// wait in it, and costs this node one number. Whoever does not come back leaves
+// a gap, and whoever comes back too early is given a place at the end.
+type backlog struct{ until time.Time } // the time that was given last
 
-// arrived counts one that asks: perhaps one that was refused before.
-func (b *backlog) arrived(now time.Time) {
-	b.age(now)
-	b.count = max(0, b.count-1)
-}
-
-// refused counts one more, and returns when it should come back.
+// refused returns when one more should come back.
 func (b *backlog) refused(now time.Time, perSecond float64, c Class) time.Duration {
-	b.age(now)
-	b.count++
-	hint := time.Duration(optimism * b.count / perSecond * float64(time.Second))
-	hint = min(max(hint, shortestHint), longestHint)
 	if c == MostUrgent {
-		hint = min(hint, urgentHint)
+		return urgentHint
 	}
-	return hint.Round(time.Millisecond)
+	next := b.until.Add(time.Duration(optimism / perSecond * float64(time.Second)))
+	if next.Before(now.Add(shortestHint)) {
+		next = now.Add(shortestHint)
+	}
+	if latest := now.Add(longestHint); next.After(latest) {
+		next = latest
+	}
+	b.until = next
+	return next.Sub(now).Round(time.Millisecond)
 }
 
-// age forgets those who do not come back.
-func (b *backlog) age(now time.Time) {
-	if d := now.Sub(b.at); b.count > 0 && d > 0 {
-		b.count *= math.Exp(-float64(d) / float64(longestHint))
-	}
-	b.at = now
+// ahead is about how many were given a time that has not come yet.
+func (b *backlog) ahead(now time.Time, perSecond float64) int {
+	return int(max(0, b.until.Sub(now).Seconds()) * perSecond / optimism)
 }

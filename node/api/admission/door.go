@@ -60,7 +60,6 @@ func (d *Door) Arrive(c Claim) (*Ticket, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
-	d.backlog.arrived(now)
 	t := &Ticket{door: d, flow: c.Flow, known: c.Known, class: c.Class, claimed: c.Class, size: c.Size, hold: hold(c.Size), turn: make(chan struct{})}
 	if c.Known {
 		d.charge(t, now)

@@ -269,29 +269,55 @@ func TestThoseRefusedAreAskedBackAsFastAsTheyCanBeServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := NewDoor(limits(), time.Now)
 		fill(t, d)
+		perSecond := d.pace.perSecond()
+		asked := map[time.Duration]int{} // by second
 		var last time.Duration
-		for i := range 5000 {
+		for range 4000 {
 			_, err := d.Arrive(Claim{Flow: "storm", Class: Ordinary, Size: 64 * kib})
-			var e *exchange.Error
-			if !errors.As(err, &e) {
+			if err == nil {
 				continue
 			}
-			if e.RetryAfter < last {
-				t.Fatalf("number %d is asked back before the one before: %s, %s", i, e.RetryAfter, last)
+			hint := retryAfter(err)
+			if hint < last || hint < shortestHint {
+				t.Fatalf("asked back in %s, the one before in %s", hint, last)
 			}
-			last = e.RetryAfter
+			last = hint
+			asked[hint.Truncate(time.Second)]++
 		}
-		// 4 at once of 50 ms each are 80 a second. Each arrival may be one that
-		// comes back, so the guess is low until they really do.
-		if last < shortestHint || last > longestHint {
-			t.Errorf("the last is asked back in %s", last)
+		for second, n := range asked {
+			if float64(n) > perSecond*1.3 {
+				t.Errorf("%d are asked back within the second after %s, %.0f can be served", n, second, perSecond)
+			}
 		}
+		if want := 4000 * optimism / perSecond; last.Seconds() < want*0.9 || last.Seconds() > want*1.1 {
+			t.Errorf("the last is asked back in %s, want about %.0f s", last, want)
+		}
+		if n := d.Status().Backlog; n < 3800 || n > 4100 {
+			t.Errorf("%d are expected back", n)
+		}
+		time.Sleep(longestHint) // nobody came
 		_, err := d.Arrive(Claim{Flow: "storm", Class: Ordinary, Size: 64 * kib})
-		before := retryAfter(err)
-		time.Sleep(5 * longestHint)
-		_, err = d.Arrive(Claim{Flow: "storm", Class: Ordinary, Size: 64 * kib})
-		if after := retryAfter(err); after > before || after != shortestHint {
-			t.Errorf("who did not come back still counts: %s after %s", after, before)
+		if got := retryAfter(err); got != shortestHint {
+			t.Errorf("after all could have been served the hint is %s", got)
+		}
+	})
+}
+
+func TestNobodyIsAskedToWaitLongerThanTheLongest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := NewDoor(limits(), time.Now)
+		fill(t, d)
+		for range 100_000 {
+			if _, err := d.Arrive(Claim{Flow: "storm", Class: Ordinary, Size: 64 * kib}); retryAfter(err) > longestHint {
+				t.Fatal(err)
+			}
+		}
+		var err error
+		for err == nil {
+			_, err = d.Arrive(Claim{Flow: "alarm", Class: MostUrgent, Size: 64 * kib})
+		}
+		if got := retryAfter(err); got != urgentHint {
+			t.Errorf("特急 is asked back in %s", got)
 		}
 	})
 }

@@ -3,8 +3,8 @@ package admission
 import "time"
 
 const (
-	leastOpen  = 2    // worked on at once, however slow it gets
-	firstOpen  = 4    // before anything was measured: a storm finds a small door
+	leastOpen  = 1    // worked on at once, however slow it gets
+	firstOpen  = 2    // before anything was measured: a storm finds a small door
 	tolerance  = 2.5  // times the undisturbed time at which the door narrows
 	narrowing  = 0.85 // of the width, each time
 	smoothing  = 0.15 // weight of the newest sample

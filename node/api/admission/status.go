@@ -37,7 +37,6 @@ func (d *Door) Status() Status {
 	s.Working, s.Width = d.working[0]+d.working[1], d.pace.open()
 	s.Content, s.Budget = d.held[0]+d.held[1], d.limits.Content
 	s.Service = time.Duration(d.pace.service * float64(time.Second))
-	d.backlog.age(d.now())
-	s.Backlog = int(d.backlog.count)
+	s.Backlog = d.backlog.ahead(d.now(), d.pace.perSecond())
 	return s
 }

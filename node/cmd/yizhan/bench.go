@@ -35,7 +35,7 @@ func newBenchCommand(a *app) *cobra.Command {
 	var f benchFlags
 	c := &cobra.Command{
 		Use: "bench", Short: "Measure what a filing costs", Long: benchHelp,
-		Example: "  yizhan bench\n  yizhan bench --clients 128 --duration 30s -o json\n  yizhan bench steps",
+		Example: "  yizhan bench\n  yizhan bench --clients 128 --duration 30s -o json\n  yizhan bench steps\n  yizhan bench overload",
 		Args:    cobra.NoArgs,
 	}
 	c.PersistentFlags().StringVar(&f.dir, "dir", "", "`DIRECTORY` to work in; a temporary one when left out")
@@ -46,7 +46,7 @@ func newBenchCommand(a *app) *cobra.Command {
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.inDir(f.dir, func(dir string) error { return a.bench(cmd.Context(), f, dir) })
 	}
-	c.AddCommand(newBenchStepsCommand(a, &f))
+	c.AddCommand(newBenchStepsCommand(a, &f), newBenchOverloadCommand(a, &f.dir), newBenchStormCommand(a))
 	return c
 }
 
