@@ -65,6 +65,8 @@ func Start(c Config) (*Group, error) {
 	}
 	g.workers.Go(g.followLeadership)
 	g.workers.Go(g.collect)
+	g.workers.Go(g.watchStore)
+	g.workers.Go(g.scrub)
 	go g.teardown()
 	return g, nil
 }

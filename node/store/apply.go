@@ -51,6 +51,15 @@ func (s *Store) Apply(a ledger.Applier, entries []Entry) (results [][][]byte, er
 	if len(entries) == 0 {
 		return results, nil
 	}
+	if err := s.Harm(); err != nil {
+		return results, &StoppedError{entries[0].Index, err}
+	}
+	defer faults()()
+	defer func() {
+		if p := recover(); p != nil {
+			results, err = make([][][]byte, len(entries)), &StoppedError{entries[0].Index, s.harmed(p)}
+		}
+	}()
 	if err := failpoint.Hit(failpoint.ApplyBegins); err != nil {
 		return results, &StoppedError{entries[0].Index, err}
 	}
@@ -103,7 +112,9 @@ func (s *Store) begin() (*batch, error) {
 		return nil, ErrClosed
 	}
 	h.listFree(s.opts.freelist)
-	tx, err := h.db.Begin(true)
+	var tx *bbolt.Tx
+	var err error
+	protect(0, func() { tx, err = h.db.Begin(true) })
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +126,7 @@ func (s *Store) begin() (*batch, error) {
 	return b, nil
 }
 
-func (b *batch) rollback() { _ = b.tx.Rollback() } // after a commit it does nothing
+func (b *batch) rollback() { protect(0, func() { _ = b.tx.Rollback() }) } // after a commit it does nothing
 
 // apply runs one entry and leaves its effect in the transaction.
 func (b *batch) apply(a ledger.Applier, e *Entry) ([][]byte, error) {
@@ -145,7 +156,11 @@ func (b *batch) apply(a ledger.Applier, e *Entry) ([][]byte, error) {
 // while the process may host others.
 func run(a ledger.Applier, r ledger.Reader, index uint64, command []byte) (result []byte, m []ledger.Mutation, err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		switch p := recover().(type) {
+		case nil:
+		case *DamageError:
+			panic(p) // of the reader
+		default:
 			err = fmt.Errorf("state machine panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
@@ -156,15 +171,16 @@ func configurationRow(c ledger.Configuration) ledger.Mutation {
 	return ledger.Mutation{Table: ledger.TableMeta, Key: ledger.KeyConfiguration, Value: exchange.Encode(c)}
 }
 
-func (b *batch) put(mutations []ledger.Mutation) error {
+func (b *batch) put(mutations []ledger.Mutation) (err error) {
 	for _, m := range mutations {
-		bucket := b.read.bucket(m.Table)
-		var err error
-		if m.Value == nil {
-			err = bucket.Delete(m.Key)
-		} else {
-			err = bucket.Put(m.Key, m.Value)
-		}
+		protect(m.Table, func() {
+			bucket := b.read.bucket(m.Table)
+			if m.Value == nil {
+				err = bucket.Delete(m.Key)
+			} else {
+				err = bucket.Put(m.Key, sealRow(m.Table, m.Key, m.Value))
+			}
+		})
 		if err != nil {
 			return fmt.Errorf("table %d: %w", m.Table, err)
 		}
@@ -193,7 +209,9 @@ func (s *Store) commit(b *batch) error {
 	if err := failpoint.Hit(failpoint.ApplyMutated); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
-	if err := b.tx.Commit(); err != nil {
+	var err error
+	protect(0, func() { err = b.tx.Commit() })
+	if err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
 	if err := failpoint.Hit(failpoint.ApplyCommitted); err != nil {

@@ -62,7 +62,11 @@ func openCopy(path string) (*Copy, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	head, err := readHead(&reader{tx: tx})
+	var head Head
+	err = guarded(func() (err error) {
+		head, err = readHead(&reader{tx: tx})
+		return err
+	})
 	if err != nil {
 		return nil, errors.Join(err, tx.Rollback(), db.Close())
 	}
@@ -89,7 +93,7 @@ func (c *Copy) View(fn func(ledger.Reader) error) error {
 		return fmt.Errorf("store: reading a copy: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // of a read: it cannot fail
-	return fn(&reader{tx: tx})
+	return guarded(func() error { return fn(&reader{tx: tx}) })
 }
 
 // Close removes the copy. Closing twice is harmless.

@@ -23,18 +23,28 @@ var bucketNames = func() (names [ledger.TableEnd][]byte) {
 	return names
 }()
 
-// openHandle opens the file and creates the buckets that it lacks.
-func openHandle(path string, mapSize int) (*handle, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         lockTimeout,
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: mapSize,
+// openHandle opens the file and creates the buckets that it lacks. A file that
+// cannot be what was written is a *DamageError.
+func openHandle(path string, mapSize int) (h *handle, err error) {
+	if listed, err := listsFreePages(path); err == nil && !listed {
+		if err := walk(path); err != nil {
+			return nil, err
+		}
+	}
+	var db *bbolt.DB
+	err = guarded(func() (err error) {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout:         lockTimeout,
+			FreelistType:    bbolt.FreelistMapType,
+			InitialMmapSize: mapSize,
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := db.Update(createBuckets); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := guarded(func() error { return db.Update(createBuckets) }); err != nil {
+		return nil, errors.Join(err, closeDB(db))
 	}
 	return &handle{db: db}, nil
 }
@@ -50,9 +60,11 @@ func createBuckets(tx *bbolt.Tx) error {
 
 // head reads what was applied last, the zero Head when nothing was.
 func (h *handle) head() (head Head, err error) {
-	err = h.db.View(func(tx *bbolt.Tx) error {
-		head, err = readHead(&reader{tx: tx})
-		return err
+	err = guarded(func() error {
+		return h.db.View(func(tx *bbolt.Tx) error {
+			head, err = readHead(&reader{tx: tx})
+			return err
+		})
 	})
 	return head, err
 }
@@ -63,5 +75,5 @@ func (h *handle) done() { h.users.Done() }
 // current.
 func (h *handle) close() error {
 	h.users.Wait()
-	return errors.Join(h.keepFreelist(), h.db.Close())
+	return errors.Join(guarded(h.keepFreelist), closeDB(h.db))
 }

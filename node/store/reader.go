@@ -16,6 +16,9 @@ type reader struct {
 func (r *reader) bucket(t ledger.Table) *bbolt.Bucket {
 	if r.buckets[t] == nil {
 		b := r.tx.Bucket(bucketNames[t])
+		if b == nil {
+			panic(&DamageError{Table: t, Why: "the table is gone"})
+		}
 		if ascending[t] {
 			b.FillPercent = ascendingFill
 		}
@@ -37,9 +40,26 @@ var ascending = [ledger.TableEnd]bool{
 // again, as a delivery does with its last receipt.
 const ascendingFill = 0.9
 
-// Get implements ledger.Reader. An empty row is empty, not nil.
-func (r *reader) Get(t ledger.Table, key []byte) []byte {
-	return r.bucket(t).Get(key)
+// Get implements ledger.Reader. An empty row is empty, not nil. Damage is a
+// panic with a *DamageError, as in all of a reader's methods, which the store
+// recovers: no caller could do anything about it.
+func (r *reader) Get(t ledger.Table, key []byte) (value []byte) {
+	protect(t, func() {
+		if stored := r.bucket(t).Get(key); stored != nil {
+			value = openRow(t, key, stored)
+		}
+	})
+	return value
+}
+
+// move calls a method of a cursor, and verifies the row that it came to.
+func move(t ledger.Table, step func() (key, stored []byte)) (key, value []byte) {
+	protect(t, func() {
+		if key, value = step(); key != nil {
+			value = openRow(t, key, value)
+		}
+	})
+	return key, value
 }
 
 // Scan implements ledger.Reader.
@@ -48,8 +68,8 @@ func (r *reader) Scan(t ledger.Table, prefix, from []byte, fn func(key, value []
 	if bytes.Compare(from, prefix) > 0 {
 		start = from
 	}
-	c := r.bucket(t).Cursor()
-	for k, v := c.Seek(start); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+	c := r.cursor(t)
+	for k, v := move(t, func() ([]byte, []byte) { return c.Seek(start) }); k != nil && bytes.HasPrefix(k, prefix); k, v = move(t, c.Next) {
 		if !fn(k, v) {
 			return
 		}
@@ -62,12 +82,17 @@ func (r *reader) ScanBack(t ledger.Table, prefix, before []byte, fn func(key, va
 	if before != nil && (end == nil || bytes.Compare(before, end) < 0) {
 		end = before
 	}
-	c := r.bucket(t).Cursor()
-	for k, v := seekBelow(c, end); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Prev() {
+	c := r.cursor(t)
+	for k, v := move(t, func() ([]byte, []byte) { return seekBelow(c, end) }); k != nil && bytes.HasPrefix(k, prefix); k, v = move(t, c.Prev) {
 		if !fn(k, v) {
 			return
 		}
 	}
+}
+
+func (r *reader) cursor(t ledger.Table) (c *bbolt.Cursor) {
+	protect(t, func() { c = r.bucket(t).Cursor() })
+	return c
 }
 
 // seekBelow moves to the last row below end; a nil end is above every row.

@@ -39,7 +39,11 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 		h.done()
 		return nil, fmt.Errorf("store: beginning a snapshot: %w", err)
 	}
-	head, err := readHead(&reader{tx: tx})
+	var head Head
+	err = guarded(func() (err error) {
+		head, err = readHead(&reader{tx: tx})
+		return err
+	})
 	if err != nil {
 		_ = tx.Rollback()
 		h.done()

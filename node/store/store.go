@@ -65,6 +65,7 @@ type Store struct {
 	applied atomic.Uint64
 	recent  recent
 	notice  notice
+	harm    harm
 	timing  timing
 }
 
@@ -84,7 +85,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	if err := prepareDir(dir); err != nil {
 		return nil, fmt.Errorf("store: preparing %s: %w", dir, err)
 	}
-	s := &Store{dir: dir, opts: opts}
+	s := &Store{dir: dir, opts: opts, harm: harm{met: make(chan struct{})}}
 	h, head, err := s.openState()
 	if err != nil {
 		return nil, err
@@ -154,7 +155,7 @@ func (s *Store) create(path string) error {
 // View calls fn with a consistent state of the ledger. The reader and every
 // slice it returned are invalid once fn returns. A reader that stays for long
 // makes the file grow, because no page it can see is reused.
-func (s *Store) View(fn func(ledger.Reader) error) error {
+func (s *Store) View(fn func(ledger.Reader) error) (err error) {
 	h, err := s.use()
 	if err != nil {
 		return err
@@ -165,6 +166,12 @@ func (s *Store) View(fn func(ledger.Reader) error) error {
 		return fmt.Errorf("store: reading: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // of a read: it releases pages and cannot fail
+	defer faults()()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: reading: %w", s.harmed(p))
+		}
+	}()
 	return fn(&reader{tx: tx})
 }
 
