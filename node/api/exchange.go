@@ -10,6 +10,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/client/wire"
 	"github.com/yizhan-exchange/yizhan/node/api/admission"
+	"github.com/yizhan-exchange/yizhan/node/failpoint"
 	pb "github.com/yizhan-exchange/yizhan/proto/yizhan/v1"
 )
 
@@ -76,6 +77,9 @@ func (s *exchangeServer) Submit(stream grpc.ClientStreamingServer[pb.SubmitReque
 	ticket.Done(err == nil && !out.Replayed)
 	if err != nil {
 		return up.blame(err)
+	}
+	if err := failpoint.Hit(failpoint.SubmissionAnswers); err != nil {
+		return exchange.Errorf(exchange.Unknown, opUpload, "the answer is lost: %w", err)
 	}
 	return stream.SendAndClose(wire.EncodeSubmitted(out))
 }

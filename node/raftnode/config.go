@@ -9,6 +9,7 @@ import (
 
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/failpoint"
 	"github.com/yizhan-exchange/yizhan/node/store"
 )
 
@@ -109,6 +110,12 @@ func (c *Config) setDefaults() {
 		c.Logger = slog.Default()
 	}
 	setDefault(&c.Heartbeat, 2*time.Second)
+	if failpoint.Enabled { // every moment should come soon
+		setDefault(&c.SnapshotInterval, 500*time.Millisecond)
+		setDefault(&c.SnapshotEntries, 16)
+		setDefault(&c.TrailingEntries, 16)
+		setDefault(&c.segment, 32<<10)
+	}
 	setDefault(&c.CommitTimeout, 50*time.Millisecond)
 	setDefault(&c.SnapshotInterval, time.Minute)
 	setDefault(&c.SnapshotEntries, 8192)

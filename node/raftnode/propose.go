@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/node/failpoint"
 )
 
 const opPropose = "raftnode.propose"
@@ -202,6 +203,11 @@ func (g *Group) poll(wait bool) *proposal {
 // deliver gives each proposal of an entry its own result.
 func (g *Group) deliver(f raft.ApplyFuture, batch []*proposal) {
 	results, err := g.results(f, len(batch))
+	if err == nil {
+		if err = failpoint.Hit(failpoint.ProposalAnswered); err != nil {
+			err = exchange.Errorf(exchange.Unknown, opPropose, "the command is committed, but its result is lost: %w", err)
+		}
+	}
 	for i, p := range batch {
 		if err != nil {
 			p.done <- result{err: err}

@@ -13,6 +13,7 @@ type reader struct {
 	buckets [ledger.TableEnd]*bbolt.Bucket
 }
 
+// bucket finds a table. Its lack is damage, and a panic as everywhere in here.
 func (r *reader) bucket(t ledger.Table) *bbolt.Bucket {
 	if r.buckets[t] == nil {
 		b := r.tx.Bucket(bucketNames[t])

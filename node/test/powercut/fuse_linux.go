@@ -2,6 +2,7 @@ package powercut
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"os"
@@ -22,7 +23,10 @@ func Supported() error {
 }
 
 // mounted is a disk at a directory.
-type mounted struct{ server *fuse.Server }
+type mounted struct {
+	dir    string
+	server *fuse.Server
+}
 
 // mount shows d at dir. Only root may: nothing else is installed or needed.
 func mount(d *Disk, dir string) (*mounted, error) {
@@ -38,10 +42,21 @@ func mount(d *Disk, dir string) (*mounted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mounted{server}, nil
+	return &mounted{dir, server}, nil
 }
 
-func (m *mounted) unmount() error { return m.server.Unmount() }
+// unmount also takes away a disk that somebody has a file of open or mapped, as
+// a program does that met the loss of power: it ends there.
+func (m *mounted) unmount() error {
+	err := syscall.Unmount(m.dir, 0)
+	if errors.Is(err, syscall.EBUSY) {
+		return syscall.Unmount(m.dir, syscall.MNT_DETACH)
+	}
+	if err == nil {
+		m.server.Wait()
+	}
+	return err
+}
 
 // node shows an entry through FUSE. Every answer comes from the entry.
 type node struct {

@@ -1,0 +1,121 @@
+//go:build soak
+
+package powercut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/yizhan-exchange/yizhan/node/failpoint"
+	"github.com/yizhan-exchange/yizhan/node/test/fleet"
+)
+
+// received are the moments at which a replica takes the state of another.
+var received = map[failpoint.Name]bool{
+	failpoint.StageWritten: true, failpoint.StageSynced: true, failpoint.StageRenamed: true, failpoint.StageInstalled: true,
+}
+
+// TestEveryMomentIsSurvived starts one replica after the other so that it ends,
+// or gets an error of the disk, at one of the moments of package failpoint,
+// under traffic. At a kill the power of its disk is cut as well, so that nothing
+// is left that was not synced at that moment. A moment that is not reached
+// fails the test.
+func TestEveryMomentIsSurvived(t *testing.T) {
+	for _, action := range []string{"kill", "eio", "enospc"} {
+		t.Run(action, func(t *testing.T) {
+			for _, seed := range seeds(1) {
+				momentsRun(t, action, seed)
+			}
+		})
+	}
+}
+
+func momentsRun(t *testing.T, action string, seed uint64) {
+	t.Logf("seed %d: go test -tags soak ./node/test/powercut -run TestEveryMomentIsSurvived/%s -seed %d -runs 1 -v", seed, action, seed)
+	r := rand.New(rand.NewPCG(seed, 2))
+	program := fleet.Program(t, "failpoints")
+	c := newCounty(t)
+	for _, name := range c.names {
+		c.Use(name, program)
+	}
+	c.StartAll()
+	c.traffic(6)
+	c.until(10)
+	for i, moment := range failpoint.Names() {
+		victim := c.names[i%len(c.names)]
+		if !received[moment] && r.IntN(2) == 0 {
+			victim = c.Leader("320582")
+		}
+		c.Kill(victim)
+		if received[moment] {
+			c.until(80) // more than the others keep in their logs
+		}
+		c.meet(moment, action, victim, 1+r.IntN(3))
+		c.Use(victim, program)
+		c.Start(victim)
+		c.until(3)
+	}
+	c.settle()
+	c.sound()
+}
+
+// meet runs a replica until it has met the moment, and leaves it ended.
+func (c *county) meet(moment failpoint.Name, action, victim string, nth int) {
+	c.t.Helper()
+	if received[moment] || moment == failpoint.DirMade || moment == failpoint.DirSynced {
+		nth = 1 // once for each start
+	}
+	seen := c.t.TempDir()
+	c.Use(victim, fleet.Program(c.t, "failpoints"), "YIZHAN_FAILPOINT="+fmt.Sprintf("%s=%s@%d", moment, action, nth), "YIZHAN_FAILPOINT_RECORD="+seen)
+	c.Start(victim)
+	reached := filepath.Join(seen, string(moment)+".done")
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(reached); err == nil || action == "kill" && !c.Running(victim) {
+			break
+		}
+		if time.Now().After(end) {
+			c.t.Errorf("%s never came to %s", victim, moment)
+			break
+		}
+	}
+	if action != "kill" {
+		c.until(3) // with the error behind it, or without that replica
+	}
+	left := c.places[victim].Disk.Cut(LoseAll, 0)
+	c.Kill(victim)
+	c.places[victim].Put(left)
+	c.t.Logf("%s at %s: %s", victim, moment, action)
+}
+
+// TestEveryMomentIsReached is the short form: one run without any failure that
+// comes by all of them.
+func TestEveryMomentIsReached(t *testing.T) {
+	program := fleet.Program(t, "failpoints")
+	seen := t.TempDir()
+	c := newCounty(t)
+	for _, name := range c.names {
+		c.Use(name, program, "YIZHAN_FAILPOINT_RECORD="+seen)
+	}
+	c.StartAll()
+	c.traffic(6)
+	c.until(10)
+	away := c.names[0]
+	c.Kill(away)
+	c.until(120)
+	c.Start(away)
+	c.Eventually(time.Minute, "every moment is reached", func(context.Context) (err error) {
+		for _, name := range failpoint.Names() {
+			_, missing := os.Stat(filepath.Join(seen, string(name)))
+			err = errors.Join(err, missing)
+		}
+		return err
+	})
+	c.settle()
+	c.sound()
+}
