@@ -64,11 +64,16 @@ func (t *txn) renew(c *Renew) Result {
 	if c.Incarnation <= t.self.Incarnation || c.Incarnation >= 1<<31 {
 		return refuse(exchange.Invalid, "incarnation %d does not follow %d", c.Incarnation, t.self.Incarnation)
 	}
-	t.self.Incarnation, t.self.Epoch = c.Incarnation, c.Epoch
+	t.self.Incarnation = c.Incarnation
+	if !mutantReuseSequence {
+		t.self.Epoch = c.Epoch
+	}
 	save(t, TableMeta, keyDomain, t.self)
 	save(t, TableLife, slices.Clone(c.Token[:]), Life{Incarnation: c.Incarnation, Epoch: c.Epoch, Reason: c.Reason, At: t.now, Since: t.was, Index: t.index})
 	for _, peer := range t.neighbours(false) {
-		t.renewLink(peer)
+		if !mutantReuseSequence {
+			t.renewLink(peer)
+		}
 	}
 	t.note(Event{Kind: EventRenewed, Domain: t.self.Domain})
 	return Result{}

@@ -1,0 +1,5 @@
+//go:build !mutant_reuse_sequence
+
+package ledger
+
+const mutantReuseSequence = false
