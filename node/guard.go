@@ -207,11 +207,13 @@ func (h *hosted) noteTime() error {
 }
 
 // admitTime refuses a command of a proposer whose clock is ahead of this
-// leader's: it would move the time of the ledger.
+// leader's, if it would move the time of the ledger. Where that is ahead
+// already, because a clock was fast and has been set right, whoever proposes
+// names the ledger's time, and the domain goes on.
 func (h *hosted) admitTime(command []byte) error {
 	at, ok := ledger.ProposedTime(command)
 	ahead := time.Duration(at-h.node.options.Clock()) * time.Millisecond
-	if !ok || ahead <= member.MaxSkew {
+	if !ok || ahead <= member.MaxSkew || at <= exchange.Time(h.guard.time.Load()) {
 		return nil
 	}
 	return exchange.Errorf(exchange.Unavailable, opGuard, "the clock of the replica that proposes this is %s ahead of the leader's, and %s is the limit: set it right", ahead.Round(time.Millisecond), member.MaxSkew)
