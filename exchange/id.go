@@ -33,6 +33,9 @@ func ParseID(s string) (ID, error) {
 // String returns the 26-character form.
 func (id ID) String() string { return ulid.ULID(id).String() }
 
+// Time is when the id was made, as its maker's clock had it.
+func (id ID) Time() Time { return Time(ulid.ULID(id).Time()) }
+
 // IsZero reports whether the id was never set.
 func (id ID) IsZero() bool { return id == ID{} }
 

@@ -272,6 +272,20 @@ type DomainStatus struct {
 	StoppedBecause string         `json:"stopped_because,omitempty"`
 	Health         Health         `json:"health"`
 	Load           Load           `json:"load"`
+	Held           uint64         `json:"held"` // messages of neighbours that were set aside
+	Content        ContentStatus  `json:"content"`
+}
+
+// ContentStatus is what looking after the stored content found, on the replica
+// that answers and since it started.
+type ContentStatus struct {
+	Rounds     uint64 `json:"scrub_rounds"`       // complete ones
+	At         Time   `json:"scrubbed,omitempty"` // when the last of them ended
+	Read       uint64 `json:"chunks_read"`
+	Mended     uint64 `json:"chunks_mended"` // from other replicas
+	Lost       uint64 `json:"chunks_lost"`   // in the last round: damaged, and no replica has them whole
+	Swept      uint64 `json:"chunks_swept"`  // nobody referred to them any more
+	SweptBytes uint64 `json:"swept_bytes"`
 }
 
 // MemberStatus is one replica of a domain.

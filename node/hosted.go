@@ -47,6 +47,7 @@ type hosted struct {
 	router  *replica.Router
 	catch   *catchUp
 	guard   guard
+	tend    *tending
 
 	changing sync.Mutex // held during one change of the membership
 	// running is group, for whoever may ask while it starts.
@@ -60,6 +61,7 @@ type hosted struct {
 func (n *Node) open(c *config.Domain) (h *hosted, err error) {
 	h = &hosted{config: c, node: n}
 	h.catch = newCatchUp(h)
+	h.tend = &tending{h: h}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close(context.Background()))
@@ -174,7 +176,7 @@ func (h *hosted) start() (err error) {
 		Log:   &ledgerLog{router: h.router, group: h.group, store: h.store, guard: &h.guard},
 		Vault: h.vault, Provider: n.provider, Anchor: h.anchor, Engine: engine, Clock: h.signing, Random: n.options.Random,
 		Limits: form.Limits{Recipients: c.Limits.Recipients, Files: c.Limits.Files, Content: int64(c.Limits.Content)},
-		Expiry: c.Limits.Expiry.Std(), DelayAfter: c.Limits.Delay.Std(), BounceAfter: c.Limits.Bounce.Std(), LinkState: h.linkState, Version: n.options.Version, Logger: log,
+		Expiry: c.Limits.Expiry.Std(), Retention: retention(&c.Retention), DelayAfter: c.Limits.Delay.Std(), BounceAfter: c.Limits.Bounce.Std(), LinkState: h.linkState, Version: n.options.Version, Logger: log,
 	})
 	return nil
 }

@@ -36,6 +36,7 @@ func (n *Node) startLeading() error {
 		n.spawn("time "+string(d), h.followTime)
 		n.spawn("members "+string(d), h.keep)
 		n.spawn("content "+string(d), h.catch.run)
+		n.spawn("tending "+string(d), h.tend.run)
 	}
 	return nil
 }
@@ -122,6 +123,11 @@ func (h *hosted) expire(ctx context.Context) {
 		case <-ctx.Done():
 			tick.Stop()
 			return
+		}
+		if n, err := h.domain.Collect(ctx); err != nil && ctx.Err() == nil {
+			h.node.log.Warn("what has ended could not be deleted; trying again", "domain", h.config.Domain, "err", err)
+		} else if n > 0 {
+			h.node.log.Info("exchanges were deleted at the end of their retention", "domain", h.config.Domain, "exchanges", n)
 		}
 		if n, err := h.domain.LookForDelays(ctx); err != nil && ctx.Err() == nil {
 			h.node.log.Warn("delayed exchanges could not be looked for; trying again", "domain", h.config.Domain, "err", err)

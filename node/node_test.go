@@ -20,6 +20,13 @@ import (
 // process.
 func startAll(t *testing.T, change func(*founding.Federation)) *founding.Trial {
 	t.Helper()
+	trial, _ := startNodes(t, change)
+	return trial
+}
+
+func startNodes(t *testing.T, change func(*founding.Federation)) (*founding.Trial, map[string]*node.Node) {
+	t.Helper()
+	nodes := map[string]*node.Node{}
 	f := founding.Sample()
 	f.BasePort = 0
 	if change != nil {
@@ -38,13 +45,14 @@ func startAll(t *testing.T, change func(*founding.Federation)) *founding.Trial {
 		if err != nil {
 			t.Fatal(err)
 		}
+		nodes[name] = n
 		t.Cleanup(func() {
 			if err := n.Close(context.Background()); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	return trial
+	return trial, nodes
 }
 
 func dial(t *testing.T, trial *founding.Trial, as string) *client.Client {

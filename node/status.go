@@ -52,7 +52,8 @@ func (h *hosted) describe(r ledger.Reader, s *exchange.DomainStatus) error {
 	}
 	counts, err := ledger.CountsOf(r)
 	s.Name, s.Level, s.Incarnation = info.Name, info.Level.String(), self.Incarnation
-	s.FeatureLevel, s.LedgerTime, s.Exchanges = ledger.LevelOf(r), ledger.TimeOf(r), counts.Exchanges
+	s.FeatureLevel, s.LedgerTime, s.Exchanges, s.Held = ledger.LevelOf(r), ledger.TimeOf(r), counts.Exchanges, counts.Held
+	s.Content = h.tend.status()
 	now := h.node.options.Clock()
 	for i := range s.Links {
 		queued, oldest, err := ledger.QueueDepth(r, s.Links[i].Peer)

@@ -20,7 +20,7 @@ func (t *txn) advance(m *exchange.Manifest, i uint16, r *exchange.Receipt, diges
 	ended := r.State.Final() && !d.State.Final()
 	d.State, d.At, d.Where, d.Last = r.State, r.At, r.Domain, digest
 	if r.State.Final() {
-		d.Recall = false
+		d.Recall, d.Ended = false, t.now
 	}
 	save(t, TableDelivery, DeliveryKey(m.ID, i), d)
 	if ended && m.From.Domain() == t.self.Domain {

@@ -44,6 +44,10 @@ const (
 	EventDelayed                         // nobody further on took an exchange for longer than usual; Reason tells what the link does
 )
 
+// EventCollected tells that an exchange was deleted at the end of its retention;
+// Digest is of its manifest.
+const EventCollected EventKind = 50
+
 // Events of feature level 2 take numbers of their own ranges.
 const (
 	EventRenewed  EventKind = 30 // the domain began a new life
@@ -55,7 +59,7 @@ const (
 
 var eventNames = [...]string{"", "founded", "submitted", "received", "custody", "receipt", "acted", "notice", "recalled",
 	"opened", "denied", "given-up", "directory", "units", "policy", "person", "quarantined", "equivocation", "resync", "clock", "level",
-	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed", EventWithdrawn: "withdrawn", EventDelayed: "delayed",
+	EventReleased: "released", EventSentBack: "sent-back", EventDismissed: "dismissed", EventWithdrawn: "withdrawn", EventDelayed: "delayed", EventCollected: "collected",
 	EventRenewed: "renewed", EventAsked: "asked", EventRegained: "regained", EventRepeated: "repeated", EventResynced: "resynced"}
 
 // String returns the name used in exports.

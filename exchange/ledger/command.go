@@ -37,13 +37,15 @@ type Command struct {
 	Close   *Close   `cbor:"43,keyasint,omitempty"`
 	Delay   *Delay   `cbor:"44,keyasint,omitempty"`
 	Bounce  *Bounce  `cbor:"45,keyasint,omitempty"`
+
+	Collect *Collect `cbor:"50,keyasint,omitempty"`
 }
 
 // kinds counts what a command asks for.
 func (c *Command) kinds() (n int) {
 	for _, set := range []bool{c.Bootstrap != nil, c.Submit != nil, c.Receive != nil, c.Custody != nil, c.Act != nil, c.Notice != nil,
 		c.Ack != nil, c.Open != nil, c.Statement != nil, c.Judge != nil, c.Lease != nil, c.Level != nil, c.Clock != nil, c.Deadline != nil, c.Person != nil,
-		c.Stumble != nil, c.Release != nil, c.Dismiss != nil, c.Close != nil, c.Delay != nil, c.Bounce != nil,
+		c.Stumble != nil, c.Release != nil, c.Dismiss != nil, c.Close != nil, c.Delay != nil, c.Bounce != nil, c.Collect != nil,
 		c.Renew != nil, c.Asked != nil, c.Walk != nil} {
 		if set {
 			n++

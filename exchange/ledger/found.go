@@ -18,6 +18,7 @@ func (t *txn) bootstrap(b *Bootstrap) Result {
 	t.self.Revisions = Revisions{Policy: 1, Directory: 1}
 	save(t, TableMeta, keyDomain, t.self)
 	t.setLevel(b.Level)
+	t.put(TableMeta, keyRefs, []byte{1})
 	if !t.foundingStatements(b) {
 		return refuse(exchange.Invalid, "a founding statement cannot be read, or comes twice")
 	}

@@ -10,7 +10,7 @@ import (
 
 var tableNames = [...]string{"", "meta", "exchange", "delivery", "receipt", "key", "inbox", "outbox", "queue", "link", "seen", "directory",
 	"units", "unit", "domain", "revoked", "policy", "person", "token", "lease", "decision", "audit", "inline", "waiting", "history", "held",
-	"told", "offer", "parent", "deadline", TableStumble: "stumble", TableTomb: "tomb", TableDelay: "delay",
+	"told", "offer", "parent", "deadline", TableStumble: "stumble", TableTomb: "tomb", TableDelay: "delay", TableGone: "gone", TableRef: "ref",
 	TableLife: "life", TableNotice: "notice", TableAsked: "asked"}
 
 // String returns the table's name in reports, "" when there is no such table.

@@ -31,7 +31,7 @@ type Life struct {
 // level is the feature level that a kind of command needs.
 func (c *Command) level() uint32 {
 	if slices.Contains([]bool{c.Renew != nil, c.Asked != nil, c.Walk != nil,
-		c.Stumble != nil, c.Release != nil, c.Dismiss != nil, c.Close != nil, c.Delay != nil, c.Bounce != nil}, true) { // kinds of level 2
+		c.Stumble != nil, c.Release != nil, c.Dismiss != nil, c.Close != nil, c.Delay != nil, c.Bounce != nil, c.Collect != nil}, true) { // kinds of level 2
 		return 2
 	}
 	return 0

@@ -166,6 +166,8 @@ func (t *txn) dispatch(c *Command) Result {
 		return t.delay(c.Delay)
 	case c.Bounce != nil:
 		return t.bounce(c.Bounce)
+	case c.Collect != nil:
+		return t.collect(c.Collect)
 	}
 	t.note(Event{Kind: EventClock})
 	return Result{}

@@ -55,6 +55,9 @@ func (t *txn) noticed(peer exchange.Domain, row *ReceivedRow, s crypto.Signed) R
 		return t.hold(peer, row)
 	}
 	ex, m, res := t.open(n.Exchange)
+	if was, gone := t.gone(n.Exchange); gone && was == n.Manifest {
+		return Result{}
+	}
 	if res.Code == exchange.NotFound {
 		return t.early(peer, row, s, &n)
 	}

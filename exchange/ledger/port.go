@@ -56,6 +56,12 @@ const (
 	TableStumble Table = 45 // peer ‖ 0 ‖ class -> StumbleRow: the message that is tried in vain
 )
 
+// Tables of what is kept, and until when.
+const (
+	TableGone Table = 50 // exchange id -> Gone: deleted at the end of its retention
+	TableRef  Table = 51 // chunk address ‖ exchange id -> nothing: what the chunk is kept for
+)
+
 // TableEnd is one past the last.
 const TableEnd Table = 60
 
@@ -91,6 +97,7 @@ var (
 	keyLevel         = []byte("level")         // feature level
 	keyAudit         = []byte("audit")         // Merkle frontier
 	keyCounts        = []byte("counts")        // Counts
+	keyRefs          = []byte("refs")          // TableRef is complete: written from the founding on
 )
 
 // Configuration is the Raft membership as of a log index.

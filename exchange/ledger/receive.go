@@ -82,6 +82,12 @@ func (t *txn) envelope(peer exchange.Domain, row *ReceivedRow, e *exchange.Envel
 	if known, ok := load[Exchange](t, TableExchange, ExchangeKey(m.ID)); ok {
 		return t.repeated(peer, row, e, &m, &known, digest)
 	}
+	if was, gone := t.gone(m.ID); gone {
+		if was != digest {
+			return t.holdFor(peer, row, "an exchange of the same id with other content was stored, and deleted at the end of its retention")
+		}
+		return Result{} // it came, ended and was deleted
+	}
 	if t.refusedBefore(peer, m.ID, digest) {
 		return Result{}
 	}
@@ -92,6 +98,7 @@ func (t *txn) envelope(peer exchange.Domain, row *ReceivedRow, e *exchange.Envel
 			return t.holdFor(peer, row, res.Message)
 		}
 	}
+	t.refer(&m, &ex)
 	t.arrive(&m, &ex)
 	if row.Decision != nil {
 		t.decided(m.ID, DecisionRow{Decision: *row.Decision})
@@ -224,6 +231,9 @@ func (t *txn) receipt(peer exchange.Domain, row *ReceivedRow, s crypto.Signed) R
 		return t.hold(peer, row)
 	}
 	ex, m, res := t.open(r.Exchange)
+	if was, gone := t.gone(r.Exchange); gone && was == r.Manifest {
+		return Result{}
+	}
 	if res.Code != "" || ex.Digest != r.Manifest || !indexes(r.Deliveries, len(m.To)) {
 		return t.holdFor(peer, row, "a receipt for an exchange that is not known here")
 	}

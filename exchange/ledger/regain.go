@@ -51,6 +51,11 @@ func (t *txn) regain(peer exchange.Domain, row *ReceivedRow, b *exchange.Back) R
 	ex, known := load[Exchange](t, TableExchange, ExchangeKey(m.ID))
 	if digest := t.sum(b.Manifest.Bytes); known && ex.Digest != digest {
 		return t.holdFor(peer, row, "an exchange of the same id with other content is already stored")
+	} else if was, gone := t.gone(m.ID); gone {
+		if was != digest {
+			return t.holdFor(peer, row, "an exchange of the same id with other content was stored, and deleted at the end of its retention")
+		}
+		return Result{} // it is remembered that it was deleted
 	} else if !known {
 		ex = Exchange{Manifest: b.Manifest, Digest: digest, At: t.now, Inline: len(b.Inline) > 0}
 		if ex.Inline {
@@ -61,6 +66,7 @@ func (t *txn) regain(peer exchange.Domain, row *ReceivedRow, b *exchange.Back) R
 		if res := t.remember(peer, &m, &ex, b); res.Code != "" {
 			return t.holdFor(peer, row, res.Message)
 		}
+		t.refer(&m, &ex)
 	}
 	fresh := t.widen(&m, &ex, b)
 	return t.takeAgain(peer, row, &m, &ex, b, fresh)

@@ -16,9 +16,10 @@ type Exchange struct {
 	Deliveries []uint16        `cbor:"4,keyasint"`           // those this domain is responsible for
 	Custody    []crypto.Signed `cbor:"5,keyasint"`           // road up to here, this domain's own last
 	Inline     bool            `cbor:"6,keyasint,omitempty"`
-	Waiting    bool            `cbor:"7,keyasint,omitempty"` // chunks are not on a majority yet
-	At         exchange.Time   `cbor:"8,keyasint"`           // ledger time of arrival
-	Person     exchange.Person `cbor:"9,keyasint,omitempty"` // who submitted it
+	Waiting    bool            `cbor:"7,keyasint,omitempty"`  // chunks are not on a majority yet
+	At         exchange.Time   `cbor:"8,keyasint"`            // ledger time of arrival
+	Person     exchange.Person `cbor:"9,keyasint,omitempty"`  // who submitted it
+	Key        string          `cbor:"10,keyasint,omitempty"` // idempotency key it was submitted under
 
 	// Giver is the neighbour that gave the exchange back, while its chunks come
 	// from there.
@@ -43,12 +44,14 @@ type Delivery struct {
 	Last   crypto.Digest   `cbor:"4,keyasint"` // SM3 of the last receipt
 	Urged  uint32          `cbor:"5,keyasint,omitempty"`
 	Recall bool            `cbor:"6,keyasint,omitempty"` // asked for, not answered yet
+	Ended  exchange.Time   `cbor:"7,keyasint,omitempty"` // ledger time at which it became final here
 }
 
 // KeyRow remembers an idempotency key.
 type KeyRow struct {
 	Exchange exchange.ID   `cbor:"1,keyasint"`
 	Content  crypto.Digest `cbor:"2,keyasint"`
+	Gone     bool          `cbor:"3,keyasint,omitempty"` // its exchange was deleted at the end of its retention
 }
 
 // QueueRow is one numbered message of a link: an envelope by reference, or a

@@ -23,7 +23,8 @@ func (t *txn) submit(s *Submit) Result {
 		return res
 	}
 	ex := Exchange{Manifest: s.Manifest, Digest: t.sum(s.Manifest.Bytes), Deliveries: allDeliveries(len(m.To)), At: t.now,
-		Inline: len(s.Inline) > 0, Person: s.Person}
+		Inline: len(s.Inline) > 0, Person: s.Person, Key: s.Key}
+	t.refer(&m, &ex)
 	if _, lost := t.fan(&m, ex.Deliveries); len(lost) > 0 {
 		return refuse(exchange.Unavailable, "there is no road in the directory to %s", m.To[lost[0]].Unit)
 	}
@@ -58,6 +59,9 @@ func (t *txn) uploaded(m *exchange.Manifest, s *Submit) Result {
 
 // replay answers a known key: the original receipt, or a conflict.
 func (t *txn) replay(row KeyRow, content crypto.Digest) Result {
+	if row.Gone {
+		return refuse(exchange.Conflict, "this idempotency key was used for exchange %s, which was deleted at the end of its retention", row.Exchange)
+	}
 	if row.Content != content {
 		return refuse(exchange.Conflict, "this idempotency key was used for other content, exchange %s", row.Exchange)
 	}

@@ -29,6 +29,8 @@ type txn struct {
 	suffixes  map[place]uint32 // next unused suffix under a prefix
 	manifests map[exchange.ID]*exchange.Manifest
 	hops      map[exchange.Domain]hop
+	carried   map[exchange.ID]bool // by rows that are queued, looked through once
+	crowded   bool                 // too many are queued to look
 }
 
 // place is a row's table and key.

@@ -51,20 +51,21 @@ type Content interface {
 	Get(ctx context.Context, address crypto.Digest) ([]byte, error)
 }
 
-// Options of a domain. All fields but Limits, Expiry, delays, LinkState, Patience and Logger are required.
+// Options of a domain. All fields but Limits, Expiry, Retention, delays, LinkState, Patience and Logger are required.
 type Options struct {
-	Domain   exchange.Domain
-	Replica  exchange.Replica
-	Log      Log
-	Content  Content
-	Vault    trust.Vault
-	Provider sm.Provider
-	Anchor   trust.Anchor
-	Engine   *policy.Engine
-	Clock    exchange.Clock
-	Random   io.Reader
-	Limits   form.Limits
-	Expiry   time.Duration // of deliveries; 30 days when zero
+	Domain    exchange.Domain
+	Replica   exchange.Replica
+	Log       Log
+	Content   Content
+	Vault     trust.Vault
+	Provider  sm.Provider
+	Anchor    trust.Anchor
+	Engine    *policy.Engine
+	Clock     exchange.Clock
+	Random    io.Reader
+	Limits    form.Limits
+	Expiry    time.Duration // of deliveries; 30 days when zero
+	Retention Retention     // of what has ended
 	// DelayAfter is when a sender is told that nobody further on took an
 	// exchange (1 hour when zero), BounceAfter when whoever passed it on gives
 	// it up (5 days when zero; at least ledger.MinBounce).
@@ -81,11 +82,12 @@ type Options struct {
 // exchange.Service for its units, and delivery.Station for its links.
 type Domain struct {
 	Options
-	view     atomic.Pointer[federation]
-	viewLock sync.Mutex
-	arrivals arrivals
-	offers   offers
-	left     atomic.Pointer[[]ledger.Ended] // sessions of the leader before
+	view      atomic.Pointer[federation]
+	viewLock  sync.Mutex
+	arrivals  arrivals
+	offers    offers
+	collector collector
+	left      atomic.Pointer[[]ledger.Ended] // sessions of the leader before
 }
 
 var _ exchange.Service = (*Domain)(nil)
@@ -101,6 +103,7 @@ func New(o Options) *Domain {
 	if o.BounceAfter == 0 {
 		o.BounceAfter = 5 * 24 * time.Hour
 	}
+	o.Retention = o.Retention.WithDefaults()
 	o.BounceAfter = max(o.BounceAfter, ledger.MinBounce, o.DelayAfter)
 	if o.Patience == 0 {
 		o.Patience = patience

@@ -25,6 +25,9 @@ func (d *Domain) prepareEnvelope(ctx context.Context, f *federation, peer exchan
 		}
 		return nil // a repetition: the ledger answers with the receipts it has
 	}
+	if d.wasHere(m.ID) {
+		return nil // the ledger knows whether it is the same
+	}
 	rest, err := d.recalledBefore(&m, e, row)
 	if err != nil || len(rest) == 0 {
 		return err

@@ -255,6 +255,8 @@ func heldStatement(v *exchange.HeldMessage, msg *exchange.Message) {
 		}
 	case msg.Void != nil:
 		v.Kind = "void"
+	case msg.Back != nil:
+		v.Kind = "back"
 	}
 }
 

@@ -181,6 +181,9 @@ func (d *Domain) verifyReceipt(f *federation, s crypto.Signed) error {
 		return corrupt("receipt: %w", err)
 	}
 	ex, err := d.stored(r.Exchange)
+	if exchange.CodeOf(err) == exchange.NotFound && d.wasHere(r.Exchange) {
+		return nil // it comes too late, and changes nothing
+	}
 	if err != nil {
 		return err
 	}
@@ -215,6 +218,9 @@ func (d *Domain) prepareNotice(f *federation, peer exchange.Domain, s crypto.Sig
 		return corrupt("notice: %w", err)
 	}
 	ex, err := d.stored(n.Exchange)
+	if exchange.CodeOf(err) == exchange.NotFound && d.wasHere(n.Exchange) {
+		return nil
+	}
 	if exchange.CodeOf(err) == exchange.NotFound {
 		return d.verifyEarly(f, peer, s, &n)
 	}

@@ -151,6 +151,10 @@ func (d *Domain) repeated(ctx context.Context, caller exchange.Caller, s exchang
 	if err != nil || !known {
 		return exchange.Submitted{}, false, err
 	}
+	if row.Gone {
+		return exchange.Submitted{}, true, exchange.Errorf(exchange.Conflict, opSubmit,
+			"this idempotency key was used for exchange %s, which was deleted at the end of its retention; use a new key for what is new", row.Exchange)
+	}
 	content, err := d.hashContent(s, open)
 	if err != nil {
 		return exchange.Submitted{}, true, err

@@ -80,7 +80,7 @@ func Domain(ctx context.Context, r ledger.Reader, view ContentView, o Options) (
 	if !c.meta() {
 		return c.report, c.failed
 	}
-	for _, step := range []func(){c.statements, c.loadBook, c.exchanges, c.orphans, c.links, c.units, c.keys, c.small, c.audit, c.chunks, c.totals} {
+	for _, step := range []func(){c.statements, c.loadBook, c.exchanges, c.orphans, c.links, c.units, c.keys, c.kept, c.small, c.audit, c.chunks, c.totals} {
 		if step(); c.failed != nil {
 			return c.report, c.failed
 		}

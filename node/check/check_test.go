@@ -40,6 +40,9 @@ func TestWhatAFederationLeavesBehind(t *testing.T) {
 	}
 	t.Run("a signature that does not hold", func(t *testing.T) { unsigned(t, nodes[0]) })
 	t.Run("another anchor, a receipt that never came", func(t *testing.T) { believedByNobody(t, nodes[0]) })
+	t.Run("what is deleted leaves no trace", func(t *testing.T) {
+		collected(t, nodes[0], &bench{TB: t, provider: b.provider, rows: b.rows.Clone(), index: b.index})
+	})
 	t.Run("content that is gone or damaged", func(t *testing.T) { spoilContent(t, nodes[0]) })
 	t.Run("a node that runs", func(t *testing.T) { running(t, nodes[0]) })
 }

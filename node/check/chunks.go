@@ -25,6 +25,7 @@ func (c *checker) addresses(s *subject) {
 		return
 	}
 	c.refs += uint64(len(all))
+	c.referred(s, all)
 	if c.content == nil || !c.custodian(s) {
 		return
 	}

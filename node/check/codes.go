@@ -64,6 +64,10 @@ const (
 	LeaseWrong     Code = "lease.wrong"
 	HeldWrong      Code = "held.wrong"
 
+	RefMissing Code = "ref.missing"
+	RefOrphan  Code = "ref.orphan"
+	GoneWrong  Code = "gone.wrong"
+
 	AuditGap      Code = "audit.gap"
 	AuditFrontier Code = "audit.frontier"
 	AuditOrder    Code = "audit.order"

@@ -222,6 +222,17 @@ var damages = []struct {
 	{check.AuditFrontier, "the root was altered", func(h *hammer) {
 		edit(h, ledger.TableMeta, []byte("audit"), func(f *merkle.Frontier) { f.Roots[0][0] ^= 1 })
 	}},
+	{check.RefMissing, "", dropFirst(ledger.TableRef)},
+	{check.RefOrphan, "", copyToStranger(ledger.TableRef)},
+	{check.GoneWrong, "", func(h *hammer) {
+		h.put(ledger.TableGone, h.first(ledger.TableExchange), exchange.Encode(ledger.Gone{}))
+	}},
+	{check.KeyOrphan, "of what is not gone", func(h *hammer) {
+		edit(h, ledger.TableKey, h.first(ledger.TableKey), func(k *ledger.KeyRow) { k.Gone = true })
+	}},
+	{check.KeyCount, "free again", func(h *hammer) {
+		h.put(ledger.TableGone, stranger(h.first(ledger.TableExchange)), exchange.Encode(ledger.Gone{Unit: "wjw@320582", Key: "free"}))
+	}},
 	{check.AuditOrder, "", func(h *hammer) {
 		edit(h, ledger.TableAudit, h.first(ledger.TableAudit), func(e *ledger.Event) { e.Index = 1 << 40 })
 	}},

@@ -21,7 +21,7 @@ func keyText(t ledger.Table, key []byte) string {
 	switch t {
 	case ledger.TableMeta, ledger.TableLink, ledger.TableDirectory, ledger.TableUnits, ledger.TableDomain, ledger.TablePolicy, ledger.TableParent:
 		return string(key)
-	case ledger.TableExchange, ledger.TableDelivery, ledger.TableReceipt, ledger.TableDecision, ledger.TableSeen, ledger.TableInline:
+	case ledger.TableExchange, ledger.TableGone, ledger.TableTomb, ledger.TableDelivery, ledger.TableReceipt, ledger.TableDecision, ledger.TableSeen, ledger.TableInline:
 		if len(key) >= idSize {
 			return idOf(key).String() + tail(key[idSize:])
 		}

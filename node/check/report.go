@@ -53,6 +53,7 @@ type Counts struct {
 	Uploading    uint64 `json:"uploading"`
 	Leaves       uint64 `json:"leaves"` // of the audit tree
 	Held         uint64 `json:"held"`   // quarantined messages
+	Gone         uint64 `json:"gone"`   // deleted at the end of their retention
 	Tombs        uint64 `json:"tombs"`  // recalls and refusals that came before their exchange
 }
 

@@ -47,6 +47,12 @@ func (t *tally) add(id exchange.ID) {
 func (c *checker) keys() {
 	var keyed tally
 	rows(c, ledger.TableKey, nil, 2, func(k []byte, v ledger.KeyRow) {
+		if v.Gone {
+			if c.r.Get(ledger.TableGone, ledger.ExchangeKey(v.Exchange)) == nil {
+				c.errorf(KeyOrphan, v.Exchange.String(), "a key names it as deleted, and nothing remembers that it was")
+			}
+			return
+		}
 		unit, _ := split(k)
 		found, ok, err := ledger.Find(c.r, v.Exchange)
 		if !found.Regained {

@@ -28,6 +28,7 @@ func (d *Domain) check(r *reader, key string) {
 		oneOf(r, key+".subordinates.channel", d.Subordinates.Channel, TLCP, TLS)
 	}
 	d.Limits.check(r, key+".limits")
+	d.Retention.check(r, key+".retention")
 	between(r, key+".heartbeat", d.Heartbeat, Duration(50*time.Millisecond), Duration(time.Minute))
 }
 
@@ -83,6 +84,16 @@ func (w Window) check(r *reader, key string) {
 	}
 }
 
+// leastRetention is six months, whichever they are.
+const leastRetention = 184 * day
+
+func (k *Retention) check(r *reader, key string) {
+	between(r, key+".documents", k.Documents, Duration(leastRetention), Duration(36500*day))
+	between(r, key+".cases", k.Cases, Duration(leastRetention), Duration(36500*day))
+	between(r, key+".others", k.Others, Duration(leastRetention), Duration(36500*day))
+	between(r, key+".duplicates", k.Duplicates, Duration(leastRetention), Duration(36500*day))
+}
+
 func (l *Limits) check(r *reader, key string) {
 	between(r, key+".content", l.Content, 1, exchange.MaxContent)
 	between(r, key+".files", l.Files, 1, exchange.MaxFiles)
@@ -90,6 +101,7 @@ func (l *Limits) check(r *reader, key string) {
 	between(r, key+".delay", l.Delay, Duration(time.Minute), Duration(30*day))
 	between(r, key+".bounce", l.Bounce, Duration(time.Hour), Duration(365*day))
 	between(r, key+".expiry", l.Expiry, Duration(time.Hour), Duration(3650*day))
+	between(r, key+".scrub", l.Scrub, 64<<10, 1<<30)
 	between(r, key+".free_disk", l.FreeDisk, 1<<20, 1<<50)
 }
 

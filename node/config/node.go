@@ -64,10 +64,21 @@ type Domain struct {
 	Limits       Limits        `yaml:"limits,omitempty"`
 	// BackupKey is the public half of the offline pair that alone opens the
 	// domain's backups; without it none are made.
-	BackupKey string `yaml:"backup_key,omitempty" path:"yes"`
+	BackupKey string    `yaml:"backup_key,omitempty" path:"yes"`
+	Retention Retention `yaml:"retention,omitempty"`
 	// Heartbeat is how long a replica waits to hear of its leader before it
 	// asks for an election.
 	Heartbeat Duration `yaml:"heartbeat,omitempty" default:"1s"`
+}
+
+// Retention is for how long exchanges are kept after their last delivery ended.
+// What belongs to the audit log is kept for six months at the least (网络安全法
+// 第二十一条), so nothing is less.
+type Retention struct {
+	Documents  Duration `yaml:"documents,omitempty" default:"3650d"`
+	Cases      Duration `yaml:"cases,omitempty" default:"3650d"`
+	Others     Duration `yaml:"others,omitempty" default:"730d"`
+	Duplicates Duration `yaml:"duplicates,omitempty" default:"3650d"` // how long a repetition is noticed after that
 }
 
 // Unlock says what opens the key store. Exactly one is set.
@@ -135,6 +146,7 @@ type Limits struct {
 	Expiry     Duration `yaml:"expiry,omitempty" default:"30d"`     // of deliveries
 	Delay      Duration `yaml:"delay,omitempty" default:"1h"`       // until a sender is told that nobody further on took it
 	Bounce     Duration `yaml:"bounce,omitempty" default:"5d"`      // until it is given up then
+	Scrub      Size     `yaml:"scrub,omitempty" default:"4MiB"`     // bytes a second of content that are read again in the background
 	FreeDisk   Size     `yaml:"free_disk,omitempty" default:"1GiB"` // kept free by the content store
 }
 

@@ -58,8 +58,13 @@ var reference = []struct{ key, en, zh string }{
 	{"domains[].limits.expiry", "how long a delivery may wait before it expires", "投递等待的最长期限，逾期作过期处理"},
 	{"domains[].limits.delay", "how long the next station may take to accept an exchange before its sender is told of a delay", "下一站多久未收存即向发送方提示迟延"},
 	{"domains[].limits.bounce", "how long it may take before whoever passed it on gives it up (bounced); at least 1h", "下一站多久未收存即由转出方作无法投递处理；不少于 1h"},
+	{"domains[].limits.scrub", "bytes a second of stored content that are read again in the background, to find and mend flipped bits", "后台复读已存内容的速率（字节/秒），用于发现并修复位翻转"},
 	{"domains[].limits.free_disk", "bytes of the disk that content leaves free; below it nothing is taken in", "内容存储须保留的磁盘空间；低于此值不再接收"},
 	{"domains[].backup_key", "public half of the offline pair that opens backups, made by `yizhan cluster backup-key`; without it no backup is made", "备份公钥文件，由 `yizhan cluster backup-key` 生成，私钥离线保存；不填则不能备份"},
+	{"domains[].retention.documents", "how long a document is kept after its last delivery ended; at least 184d", "公文办结后的留存期；不少于 184d"},
+	{"domains[].retention.cases", "the same for cases", "办件办结后的留存期；不少于 184d"},
+	{"domains[].retention.others", "the same for queries and what else there is", "查询等其他交换的留存期；不少于 184d"},
+	{"domains[].retention.duplicates", "how long a repetition is noticed after its exchange was deleted", "删除后仍能识别重复的期限"},
 	{"domains[].heartbeat", "how long a replica waits to hear of its leader before it asks for an election; longer over slow networks", "未收到主副本消息多久后发起选举；慢速网络宜加长"},
 }
 

@@ -42,6 +42,9 @@ type Local struct {
 	dirs  dirSync
 	kept  sync.Map // directories of chunks whose own names are durable
 	space func(dir string) (free, total uint64, err error)
+	// sweeping is held while one chunk is deleted, and shared while one that is
+	// there already is taken for kept.
+	sweeping sync.RWMutex
 }
 
 var _ Store = (*Local)(nil)
@@ -110,7 +113,11 @@ func (l *Local) Put(ctx context.Context, address crypto.Digest, data []byte) err
 		return err
 	}
 	path := l.path(address)
-	if stored, err := os.ReadFile(path); err == nil && l.opts.Hash(stored) == address {
+	there, err := l.again(path, address)
+	if err != nil {
+		return l.ioError(err)
+	}
+	if there {
 		return l.ioError(l.named(path)) // whoever renamed it may not have come so far
 	}
 	if err := l.room(len(data)); err != nil {

@@ -14,6 +14,7 @@ func EncodeCluster(domains []exchange.DomainStatus) *pb.ClusterStatusResponse {
 			Members: each(s.Members, encodeMember), Links: each(s.Links, encodeLink), Incarnation: s.Incarnation,
 			FeatureLevel: s.FeatureLevel, LedgerTime: int64(s.LedgerTime), Exchanges: s.Exchanges,
 			StoppedBecause: s.StoppedBecause, Health: encodeHealth(s.Health), Load: encodeLoad(s.Load),
+			Held: s.Held, Content: encodeContent(s.Content),
 		}
 	})}
 }
@@ -28,8 +29,18 @@ func DecodeCluster(p *pb.ClusterStatusResponse) []exchange.DomainStatus {
 			Members: each(s.GetMembers(), decodeMember), Links: each(s.GetLinks(), decodeLink), Incarnation: s.GetIncarnation(),
 			FeatureLevel: s.GetFeatureLevel(), LedgerTime: exchange.Time(s.GetLedgerTime()), Exchanges: s.GetExchanges(),
 			StoppedBecause: s.GetStoppedBecause(), Health: decodeHealth(s.GetHealth()), Load: decodeLoad(s.GetLoad()),
+			Held: s.GetHeld(), Content: decodeContent(s.GetContent()),
 		}
 	})
+}
+
+func encodeContent(c exchange.ContentStatus) *pb.ContentStatus {
+	return &pb.ContentStatus{Rounds: c.Rounds, At: int64(c.At), Read: c.Read, Mended: c.Mended, Lost: c.Lost, Swept: c.Swept, SweptBytes: c.SweptBytes}
+}
+
+func decodeContent(p *pb.ContentStatus) exchange.ContentStatus {
+	return exchange.ContentStatus{Rounds: p.GetRounds(), At: exchange.Time(p.GetAt()), Read: p.GetRead(), Mended: p.GetMended(), Lost: p.GetLost(),
+		Swept: p.GetSwept(), SweptBytes: p.GetSweptBytes()}
 }
 
 func encodeLink(l exchange.LinkStatus) *pb.LinkStatus {

@@ -46,7 +46,7 @@ func printDomain(w io.Writer, d exchange.DomainStatus) {
 		"domain", trimJoin(string(d.Domain), d.Name)+" ("+d.Level+")", "replica", string(d.Replica)+", "+d.Role,
 		"leader", string(d.Leader), "term", fmt.Sprint(d.Term), "applied", fmt.Sprintf("%d of %d", d.AppliedIndex, d.CommitIndex),
 		"exchanges", fmt.Sprint(d.Exchanges), "incarnation", fmt.Sprint(d.Incarnation), "feature level", fmt.Sprint(d.FeatureLevel),
-		"ledger time", clock(d.LedgerTime), "health", healthLine(d.Health), "load", loadText(d.Load), "refused", refusedText(d.Load), "STOPPED", d.StoppedBecause,
+		"ledger time", clock(d.LedgerTime), "health", healthLine(d.Health), "load", loadText(d.Load), "refused", refusedText(d.Load), "set aside", heldText(d.Held), "content", contentText(d.Content), "STOPPED", d.StoppedBecause,
 	)
 	if len(d.Members) > 0 {
 		printMembers(w, d)
@@ -63,6 +63,24 @@ func printDomain(w io.Writer, d exchange.DomainStatus) {
 			}
 		}
 	}
+}
+
+func heldText(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d messages; see \"yizhan hold list\"", n)
+}
+
+func contentText(c exchange.ContentStatus) string {
+	if c.Rounds == 0 && c.Read == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("read again to %s, %d mended, %d swept", clock(c.At), c.Mended, c.Swept)
+	if c.Lost > 0 {
+		text += fmt.Sprintf("; %d CHUNKS ARE DAMAGED ON EVERY REPLICA: restore them from a backup", c.Lost)
+	}
+	return text
 }
 
 func printMembers(w io.Writer, d exchange.DomainStatus) {

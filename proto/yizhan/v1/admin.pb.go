@@ -729,6 +729,8 @@ type DomainStatus struct {
 	StoppedBecause string                 `protobuf:"bytes,16,opt,name=stopped_because,json=stoppedBecause,proto3" json:"stopped_because,omitempty"`
 	Health         *Health                `protobuf:"bytes,30,opt,name=health,proto3" json:"health,omitempty"`
 	Load           *NodeLoad              `protobuf:"bytes,40,opt,name=load,proto3" json:"load,omitempty"`
+	Held           uint64                 `protobuf:"varint,50,opt,name=held,proto3" json:"held,omitempty"` // messages of neighbours that were set aside
+	Content        *ContentStatus         `protobuf:"bytes,51,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -889,6 +891,113 @@ func (x *DomainStatus) GetLoad() *NodeLoad {
 	return nil
 }
 
+func (x *DomainStatus) GetHeld() uint64 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+func (x *DomainStatus) GetContent() *ContentStatus {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+// ContentStatus is of the replica that answers, since it started.
+type ContentStatus struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rounds        uint64                 `protobuf:"varint,1,opt,name=rounds,proto3" json:"rounds,omitempty"`
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"` // when the last complete one ended
+	Read          uint64                 `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`
+	Mended        uint64                 `protobuf:"varint,4,opt,name=mended,proto3" json:"mended,omitempty"`
+	Lost          uint64                 `protobuf:"varint,5,opt,name=lost,proto3" json:"lost,omitempty"`
+	Swept         uint64                 `protobuf:"varint,6,opt,name=swept,proto3" json:"swept,omitempty"`
+	SweptBytes    uint64                 `protobuf:"varint,7,opt,name=swept_bytes,json=sweptBytes,proto3" json:"swept_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContentStatus) Reset() {
+	*x = ContentStatus{}
+	mi := &file_yizhan_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContentStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContentStatus) ProtoMessage() {}
+
+func (x *ContentStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_yizhan_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContentStatus.ProtoReflect.Descriptor instead.
+func (*ContentStatus) Descriptor() ([]byte, []int) {
+	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ContentStatus) GetRounds() uint64 {
+	if x != nil {
+		return x.Rounds
+	}
+	return 0
+}
+
+func (x *ContentStatus) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *ContentStatus) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *ContentStatus) GetMended() uint64 {
+	if x != nil {
+		return x.Mended
+	}
+	return 0
+}
+
+func (x *ContentStatus) GetLost() uint64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *ContentStatus) GetSwept() uint64 {
+	if x != nil {
+		return x.Swept
+	}
+	return 0
+}
+
+func (x *ContentStatus) GetSweptBytes() uint64 {
+	if x != nil {
+		return x.SweptBytes
+	}
+	return 0
+}
+
 // Health says what a domain can bear.
 type Health struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -901,7 +1010,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_yizhan_v1_admin_proto_msgTypes[13]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1022,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_admin_proto_msgTypes[13]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1035,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Health) GetState() string {
@@ -975,7 +1084,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_yizhan_v1_admin_proto_msgTypes[14]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1096,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_admin_proto_msgTypes[14]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1109,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Member) GetReplica() string {
@@ -1134,7 +1243,7 @@ type LinkStatus struct {
 
 func (x *LinkStatus) Reset() {
 	*x = LinkStatus{}
-	mi := &file_yizhan_v1_admin_proto_msgTypes[15]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1255,7 @@ func (x *LinkStatus) String() string {
 func (*LinkStatus) ProtoMessage() {}
 
 func (x *LinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_yizhan_v1_admin_proto_msgTypes[15]
+	mi := &file_yizhan_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1268,7 @@ func (x *LinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
 func (*LinkStatus) Descriptor() ([]byte, []int) {
-	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_yizhan_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LinkStatus) GetPeer() string {
@@ -1288,7 +1397,7 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\x15ClusterStatusResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x121\n" +
 	"\adomains\x18\x02 \x03(\v2\x17.yizhan.v1.DomainStatusR\adomains\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\tR\aversion\"\xcf\x04\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\"\x97\x05\n" +
 	"\fDomainStatus\x12\x16\n" +
 	"\x06domain\x18\x01 \x01(\tR\x06domain\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1309,7 +1418,18 @@ const file_yizhan_v1_admin_proto_rawDesc = "" +
 	"\texchanges\x18\x0f \x01(\x04R\texchanges\x12'\n" +
 	"\x0fstopped_because\x18\x10 \x01(\tR\x0estoppedBecause\x12)\n" +
 	"\x06health\x18\x1e \x01(\v2\x11.yizhan.v1.HealthR\x06health\x12'\n" +
-	"\x04load\x18( \x01(\v2\x13.yizhan.v1.NodeLoadR\x04load\"S\n" +
+	"\x04load\x18( \x01(\v2\x13.yizhan.v1.NodeLoadR\x04load\x12\x12\n" +
+	"\x04held\x182 \x01(\x04R\x04held\x122\n" +
+	"\acontent\x183 \x01(\v2\x18.yizhan.v1.ContentStatusR\acontent\"\xae\x01\n" +
+	"\rContentStatus\x12\x16\n" +
+	"\x06rounds\x18\x01 \x01(\x04R\x06rounds\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04read\x18\x03 \x01(\x04R\x04read\x12\x16\n" +
+	"\x06mended\x18\x04 \x01(\x04R\x06mended\x12\x12\n" +
+	"\x04lost\x18\x05 \x01(\x04R\x04lost\x12\x14\n" +
+	"\x05swept\x18\x06 \x01(\x04R\x05swept\x12\x1f\n" +
+	"\vswept_bytes\x18\a \x01(\x04R\n" +
+	"sweptBytes\"S\n" +
 	"\x06Health\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x19\n" +
 	"\bcan_lose\x18\x02 \x01(\x05R\acanLose\x12\x18\n" +
@@ -1367,7 +1487,7 @@ func file_yizhan_v1_admin_proto_rawDescGZIP() []byte {
 	return file_yizhan_v1_admin_proto_rawDescData
 }
 
-var file_yizhan_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_yizhan_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_yizhan_v1_admin_proto_goTypes = []any{
 	(*PublishPolicyRequest)(nil),  // 0: yizhan.v1.PublishPolicyRequest
 	(*PolicyFile)(nil),            // 1: yizhan.v1.PolicyFile
@@ -1382,10 +1502,11 @@ var file_yizhan_v1_admin_proto_goTypes = []any{
 	(*ClusterStatusRequest)(nil),  // 10: yizhan.v1.ClusterStatusRequest
 	(*ClusterStatusResponse)(nil), // 11: yizhan.v1.ClusterStatusResponse
 	(*DomainStatus)(nil),          // 12: yizhan.v1.DomainStatus
-	(*Health)(nil),                // 13: yizhan.v1.Health
-	(*Member)(nil),                // 14: yizhan.v1.Member
-	(*LinkStatus)(nil),            // 15: yizhan.v1.LinkStatus
-	(*NodeLoad)(nil),              // 16: yizhan.v1.NodeLoad
+	(*ContentStatus)(nil),         // 13: yizhan.v1.ContentStatus
+	(*Health)(nil),                // 14: yizhan.v1.Health
+	(*Member)(nil),                // 15: yizhan.v1.Member
+	(*LinkStatus)(nil),            // 16: yizhan.v1.LinkStatus
+	(*NodeLoad)(nil),              // 17: yizhan.v1.NodeLoad
 }
 var file_yizhan_v1_admin_proto_depIdxs = []int32{
 	1,  // 0: yizhan.v1.PublishPolicyRequest.files:type_name -> yizhan.v1.PolicyFile
@@ -1394,23 +1515,24 @@ var file_yizhan_v1_admin_proto_depIdxs = []int32{
 	6,  // 3: yizhan.v1.DecisionRecord.warnings:type_name -> yizhan.v1.PolicyReason
 	9,  // 4: yizhan.v1.PolicyStatusResponse.layers:type_name -> yizhan.v1.PolicyLayer
 	12, // 5: yizhan.v1.ClusterStatusResponse.domains:type_name -> yizhan.v1.DomainStatus
-	14, // 6: yizhan.v1.DomainStatus.members:type_name -> yizhan.v1.Member
-	15, // 7: yizhan.v1.DomainStatus.links:type_name -> yizhan.v1.LinkStatus
-	13, // 8: yizhan.v1.DomainStatus.health:type_name -> yizhan.v1.Health
-	16, // 9: yizhan.v1.DomainStatus.load:type_name -> yizhan.v1.NodeLoad
-	0,  // 10: yizhan.v1.Policy.PublishPolicy:input_type -> yizhan.v1.PublishPolicyRequest
-	3,  // 11: yizhan.v1.Policy.ExplainPolicy:input_type -> yizhan.v1.ExplainPolicyRequest
-	7,  // 12: yizhan.v1.Policy.PolicyStatus:input_type -> yizhan.v1.PolicyStatusRequest
-	10, // 13: yizhan.v1.Cluster.ClusterStatus:input_type -> yizhan.v1.ClusterStatusRequest
-	2,  // 14: yizhan.v1.Policy.PublishPolicy:output_type -> yizhan.v1.PublishPolicyResponse
-	4,  // 15: yizhan.v1.Policy.ExplainPolicy:output_type -> yizhan.v1.ExplainPolicyResponse
-	8,  // 16: yizhan.v1.Policy.PolicyStatus:output_type -> yizhan.v1.PolicyStatusResponse
-	11, // 17: yizhan.v1.Cluster.ClusterStatus:output_type -> yizhan.v1.ClusterStatusResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	15, // 6: yizhan.v1.DomainStatus.members:type_name -> yizhan.v1.Member
+	16, // 7: yizhan.v1.DomainStatus.links:type_name -> yizhan.v1.LinkStatus
+	14, // 8: yizhan.v1.DomainStatus.health:type_name -> yizhan.v1.Health
+	17, // 9: yizhan.v1.DomainStatus.load:type_name -> yizhan.v1.NodeLoad
+	13, // 10: yizhan.v1.DomainStatus.content:type_name -> yizhan.v1.ContentStatus
+	0,  // 11: yizhan.v1.Policy.PublishPolicy:input_type -> yizhan.v1.PublishPolicyRequest
+	3,  // 12: yizhan.v1.Policy.ExplainPolicy:input_type -> yizhan.v1.ExplainPolicyRequest
+	7,  // 13: yizhan.v1.Policy.PolicyStatus:input_type -> yizhan.v1.PolicyStatusRequest
+	10, // 14: yizhan.v1.Cluster.ClusterStatus:input_type -> yizhan.v1.ClusterStatusRequest
+	2,  // 15: yizhan.v1.Policy.PublishPolicy:output_type -> yizhan.v1.PublishPolicyResponse
+	4,  // 16: yizhan.v1.Policy.ExplainPolicy:output_type -> yizhan.v1.ExplainPolicyResponse
+	8,  // 17: yizhan.v1.Policy.PolicyStatus:output_type -> yizhan.v1.PolicyStatusResponse
+	11, // 18: yizhan.v1.Cluster.ClusterStatus:output_type -> yizhan.v1.ClusterStatusResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_yizhan_v1_admin_proto_init() }
@@ -1426,7 +1548,7 @@ func file_yizhan_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yizhan_v1_admin_proto_rawDesc), len(file_yizhan_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
