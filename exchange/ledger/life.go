@@ -75,6 +75,7 @@ func (t *txn) renew(c *Renew) Result {
 			t.renewLink(peer)
 		}
 	}
+	t.expectAll()
 	t.note(Event{Kind: EventRenewed, Domain: t.self.Domain})
 	return Result{}
 }
@@ -86,10 +87,6 @@ func (t *txn) renew(c *Renew) Result {
 func (t *txn) renewLink(peer exchange.Domain) {
 	link, _ := load[Link](t, TableLink, []byte(peer))
 	link.SendEpoch, link.PeerEpoch, link.ReceiveNext = [16]byte{}, [16]byte{}, [exchange.ClassCount]uint64{}
-	link.Regaining = 0
-	if link.PeerLife != [16]byte{} {
-		link.Regaining = allClasses
-	}
 	for class := range exchange.Class(exchange.ClassCount) {
 		var rows [][]byte
 		t.scan(TableQueue, QueuePrefix(peer, class), func(k, raw []byte) {
@@ -106,6 +103,24 @@ func (t *txn) renewLink(peer exchange.Domain) {
 	link.allSent()
 	save(t, TableLink, []byte(peer), link)
 	t.forgetTold(peer)
+}
+
+// expectAll waits for every neighbour of the directory to give back what it
+// knows, those of later contacts included.
+func (t *txn) expectAll() {
+	expect := func(peer exchange.Domain) {
+		link, _ := load[Link](t, TableLink, []byte(peer))
+		link.Regaining = allClasses
+		save(t, TableLink, []byte(peer), link)
+	}
+	if t.self.Parent != "" {
+		expect(t.self.Parent)
+	}
+	t.scan(TableParent, nil, func(k, parent []byte) {
+		if exchange.Domain(parent) == t.self.Domain {
+			expect(exchange.Domain(slices.Clone(k)))
+		}
+	})
 }
 
 // lastLife is the latest life begun by Renew; zero in the first one.

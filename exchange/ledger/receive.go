@@ -188,9 +188,8 @@ func (t *txn) custody(c *Custody) Result {
 	if res := t.kept(c.Stored); res.Code != "" {
 		return res
 	}
-	t.delete(TableWaiting, waitingKey(ex.Source(), m))
 	given := ex.Giver != "" || t.took(&ex)
-	t.haveIt(m.ID, ex.Giver)
+	t.haveIt(m, &ex)
 	ex.Giver = ""
 	if res := t.settle(m, &ex, c.Receipts); res.Code != "" {
 		return res

@@ -33,10 +33,33 @@ func (t *txn) givenBack(peer exchange.Domain, row *ReceivedRow, b *exchange.Back
 	return t.regain(peer, row, b)
 }
 
-// haveIt tells whoever gave an exchange back that its chunks are here.
-func (t *txn) haveIt(id exchange.ID, giver exchange.Domain) {
-	if giver != "" {
-		t.enqueueMessage(giver, exchange.ClassControl, exchange.Message{Back: &exchange.Back{Have: id}})
+// haveIt ends looking for chunks, wherever that was, and tells whoever keeps
+// them on offer.
+func (t *txn) haveIt(m *exchange.Manifest, ex *Exchange) {
+	t.delete(TableWaiting, waitingKey(ex.Source(), m))
+	if ex.Giver == "" {
+		return
+	}
+	for _, peer := range t.neighbours(false) {
+		key := waitingKey(peer, m)
+		if peer == ex.Giver || t.has(TableWaiting, key) {
+			t.delete(TableWaiting, key)
+			t.enqueueMessage(peer, exchange.ClassControl, exchange.Message{Back: &exchange.Back{Have: m.ID}})
+		}
+	}
+}
+
+// passBack gives on what was just given back to neighbours that lived before,
+// and may have forgotten it as well. While they are told everything, the walk
+// comes to it.
+func (t *txn) passBack(giver exchange.Domain, m *exchange.Manifest, ex *Exchange) {
+	for _, peer := range t.neighbours(false) {
+		link, _ := load[Link](t, TableLink, []byte(peer))
+		if peer == giver || link.Incarnation <= 1 || link.Walk != nil {
+			continue
+		}
+		w := walker{txn: t, peer: peer, done: map[exchange.ID]bool{}}
+		w.whole(ex, m)
 	}
 }
 
@@ -69,7 +92,11 @@ func (t *txn) regain(peer exchange.Domain, row *ReceivedRow, b *exchange.Back) R
 		t.refer(&m, &ex)
 	}
 	fresh := t.widen(&m, &ex, b)
-	return t.takeAgain(peer, row, &m, &ex, b, fresh)
+	res := t.takeAgain(peer, row, &m, &ex, b, fresh)
+	if res.Code == "" && !known {
+		t.passBack(peer, &m, &ex)
+	}
+	return res
 }
 
 // regained notes that a neighbour gave back everything it knows in one class.
@@ -106,7 +133,7 @@ func (t *txn) remember(peer exchange.Domain, m *exchange.Manifest, ex *Exchange,
 		t.put(TableOutbox, UnitKey(m.From, m.ID[:]), nil)
 		t.expect(m)
 	}
-	ex.Waiting, ex.Giver, ex.Regained, ex.Lacks = !ex.Inline, peer, true, b.Lacks
+	ex.Waiting, ex.Giver, ex.Regained = !ex.Inline, peer, true
 	t.count(1, 0)
 	link, _ := load[Link](t, TableLink, []byte(peer))
 	link.Regained++
@@ -197,13 +224,12 @@ func (t *txn) takeAgain(peer exchange.Domain, row *ReceivedRow, m *exchange.Mani
 		t.forwardRest(m, ex, rest, row.Receipts)
 		return Result{}
 	}
-	if ex.Giver != "" && ex.Giver != peer && !b.Lacks && (ex.Lacks || peer == ex.Via) { // a better source
-		t.delete(TableWaiting, waitingKey(ex.Giver, m))
-		ex.Giver, ex.Lacks = peer, false
+	if ex.Giver == "" { // it waited before the domain forgot more of it
+		ex.Giver = ex.Via
 		save(t, TableExchange, ExchangeKey(m.ID), *ex)
 	}
-	t.put(TableWaiting, waitingKey(ex.Source(), m), nil)
-	if ex.Giver != "" && ex.Via != peer {
+	t.put(TableWaiting, waitingKey(peer, m), nil) // whoever gives it back may have chunks that others lack
+	if ex.Via != peer {
 		t.put(TableOffer, pair(string(peer), m.ID[:]), offerBack) // it may lack some, too
 	}
 	return Result{}

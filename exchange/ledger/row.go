@@ -25,7 +25,6 @@ type Exchange struct {
 	// from there.
 	Giver    exchange.Domain `cbor:"20,keyasint,omitempty"`
 	Regained bool            `cbor:"21,keyasint,omitempty"` // this domain had forgotten it
-	Lacks    bool            `cbor:"22,keyasint,omitempty"` // the giver lacks chunks itself
 }
 
 // Source is the neighbour that chunks come from.
@@ -63,7 +62,6 @@ type QueueRow struct {
 	At         exchange.Time `cbor:"4,keyasint"`
 	Sent       bool          `cbor:"5,keyasint,omitempty"` // queued again: an earlier numbering may have carried it
 	Back       []uint32      `cbor:"8,keyasint,omitempty"` // given back, with the receipts of these numbers of arrival
-	Lacks      bool          `cbor:"9,keyasint,omitempty"` // given back while its chunks were not here
 }
 
 // Link is the state of one neighbour.

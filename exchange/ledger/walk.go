@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/crypto/merkle"
@@ -29,6 +30,9 @@ type WalkRow struct {
 	Sent   uint64        `cbor:"4,keyasint,omitempty"` // exchanges sent again
 	Given  uint64        `cbor:"5,keyasint,omitempty"` // exchanges given back
 }
+
+// regainPatience is how long a walk waits for what others give back.
+const regainPatience = 10 * time.Minute
 
 const allClasses = 1<<exchange.ClassCount - 1
 
@@ -170,7 +174,7 @@ func (w *walker) whole(ex *Exchange, m *exchange.Manifest) {
 		return
 	}
 	passed := w.beyond(ex, m)
-	if len(passed) == 0 || ex.Waiting {
+	if len(passed) == 0 {
 		return
 	}
 	class := exchange.ClassOf(m.Urgency)
@@ -178,6 +182,9 @@ func (w *walker) whole(ex *Exchange, m *exchange.Manifest) {
 		w.giveBack(ex, m, class, passed)
 		w.recallAgain(m, class, passed, crypto.Digest{})
 		return
+	}
+	if ex.Waiting || w.row.Began == 0 {
+		return // it is sent when its chunks are here, or was queued by this command
 	}
 	if open := slices.DeleteFunc(passed, func(i uint16) bool { d, _ := w.delivery(m.ID, i); return d.State.Final() }); len(open) > 0 {
 		w.row.Sent++
@@ -261,7 +268,7 @@ func (w *walker) giveBack(ex *Exchange, m *exchange.Manifest, class exchange.Cla
 	}
 	slices.Sort(back)
 	w.row.Given++
-	w.assign(class, QueueRow{Exchange: m.ID, Deliveries: deliveries, Back: back, Lacks: ex.Waiting})
+	w.assign(class, QueueRow{Exchange: m.ID, Deliveries: deliveries, Back: back})
 	if !ex.Inline {
 		w.put(TableOffer, pair(string(w.peer), m.ID[:]), offerBack)
 	}
@@ -329,7 +336,15 @@ func (t *txn) notices(id exchange.ID) (out []crypto.Signed) {
 // neighbour gives back, it does not know yet what it knew of the peer's
 // exchanges, and its walks wait. Domains are a tree, so nobody waits for
 // himself.
+//
+// It waits ten minutes at most. What comes later is passed on when it comes, so
+// that a neighbour that never came to life holds up nobody for ever.
 func Owed(r Reader, most uint64) (out []Walk, err error) {
+	life, _, err := LifeOf(r)
+	if err != nil {
+		return nil, err
+	}
+	patient := TimeOf(r) < life.At.Add(regainPatience)
 	links := map[exchange.Domain]Link{}
 	regaining := 0
 	for _, peer := range Links(r) {
@@ -348,7 +363,7 @@ func Owed(r Reader, most uint64) (out []Walk, err error) {
 			if link.Regaining != 0 {
 				others--
 			}
-			if others == 0 {
+			if others == 0 || !patient {
 				out = append(out, Walk{Peer: peer, Life: link.PeerLife})
 			}
 		}

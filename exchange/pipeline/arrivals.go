@@ -18,6 +18,7 @@ type arrivals struct {
 
 type arrival struct {
 	peer    exchange.Domain
+	any     bool // it was given back: whoever gave it may have some of it
 	order   []crypto.Digest
 	missing map[crypto.Digest]bool
 	trouble string // why it could not be completed when last tried
@@ -29,7 +30,7 @@ func (a *arrivals) get(id exchange.ID) *arrival {
 	return a.waiting[id]
 }
 
-func (a *arrivals) add(id exchange.ID, peer exchange.Domain, missing []crypto.Digest) {
+func (a *arrivals) add(id exchange.ID, peer exchange.Domain, given bool, missing []crypto.Digest) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.waiting == nil {
@@ -38,7 +39,7 @@ func (a *arrivals) add(id exchange.ID, peer exchange.Domain, missing []crypto.Di
 	if a.waiting[id] != nil {
 		return
 	}
-	w := &arrival{peer: peer, order: missing, missing: map[crypto.Digest]bool{}}
+	w := &arrival{peer: peer, any: given, order: missing, missing: map[crypto.Digest]bool{}}
 	for _, m := range missing {
 		w.missing[m] = true
 	}
@@ -85,7 +86,7 @@ func (a *arrivals) wants(peer exchange.Domain, address crypto.Digest) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, w := range a.waiting {
-		if w.peer == peer && w.missing[address] {
+		if (w.any || w.peer == peer) && w.missing[address] {
 			return true
 		}
 	}
@@ -97,7 +98,7 @@ func (a *arrivals) stored(peer exchange.Domain, address crypto.Digest) (complete
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, w := range a.waiting {
-		if w.peer == peer && w.missing[address] {
+		if (w.any || w.peer == peer) && w.missing[address] {
 			delete(w.missing, address)
 			if len(w.missing) == 0 {
 				complete = append(complete, id)
@@ -125,7 +126,7 @@ func (a *arrivals) keepOnly(peer exchange.Domain, ids []exchange.ID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, w := range a.waiting {
-		if w.peer == peer && !slices.Contains(ids, id) {
+		if !w.any && w.peer == peer && !slices.Contains(ids, id) {
 			delete(a.waiting, id)
 		}
 	}

@@ -72,7 +72,7 @@ func (d *Domain) look(ctx context.Context, id exchange.ID) error {
 	if err != nil {
 		return err
 	}
-	d.arrivals.add(id, ex.Source(), missing)
+	d.arrivals.add(id, ex.Via, ex.Giver != "", missing)
 	if len(missing) == 0 {
 		return d.complete(ctx, id)
 	}

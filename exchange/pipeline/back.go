@@ -190,7 +190,7 @@ func covered(part, whole []uint16) bool {
 
 // backMessage builds what a row that gives an exchange back carries.
 func backMessage(r ledger.Reader, q *ledger.QueueRow, ex *ledger.Stored) ([]byte, error) {
-	b := exchange.Back{Manifest: ex.Manifest, Deliveries: q.Deliveries, Lacks: q.Lacks}
+	b := exchange.Back{Manifest: ex.Manifest, Deliveries: q.Deliveries}
 	for _, n := range q.Back {
 		s, ok, err := ledger.ReceiptAt(r, ex.M.ID, n)
 		if err != nil || !ok {

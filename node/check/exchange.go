@@ -100,7 +100,7 @@ func (c *checker) delivery(s *subject, i uint16, d *ledger.Delivery) {
 		return
 	}
 	c.chain(s, i, r)
-	if !local && !d.State.Final() && d.Where == c.self.Domain {
+	if !local && !d.State.Final() && d.Where == c.self.Domain && s.Giver == "" {
 		c.onward(s, i)
 	}
 }
@@ -109,7 +109,7 @@ func (c *checker) arriving(s *subject, i uint16, d *ledger.Delivery) {
 	switch {
 	case !s.Waiting:
 		c.errorf(DeliveryArriving, delivery(s.id, i), "it is arriving, but its exchange waits for nothing")
-	case len(s.Custody) == 0 || c.sum(s.Custody[len(s.Custody)-1]) != d.Last:
+	case !slices.ContainsFunc(s.Custody, func(r crypto.Signed) bool { return c.sum(r) == d.Last }):
 		c.errorf(DeliveryUnbacked, delivery(s.id, i), "it is arriving, and does not name the custody that it came with")
 	}
 }

@@ -11,7 +11,7 @@ import (
 func (c *checker) links() {
 	rows(c, ledger.TableLink, nil, 1, func(k []byte, l ledger.Link) {
 		peer := exchange.Domain(k)
-		if l.PeerEpoch == [16]byte{} && (l.ReceiveNext != [exchange.ClassCount]uint64{} || l.Incarnation != 0 || l.Term != 0) {
+		if l.PeerEpoch == [16]byte{} && l.PeerLife == [16]byte{} && (l.ReceiveNext != [exchange.ClassCount]uint64{} || l.Incarnation != 0 || l.Term != 0) {
 			c.errorf(LinkEpoch, string(peer), "messages were received under no epoch")
 		}
 		for n := range exchange.Class(exchange.ClassCount) {
@@ -98,7 +98,7 @@ func (c *checker) waits() {
 		s := &subject{id: lastID(k)}
 		found, ok, err := ledger.Find(c.r, s.id)
 		s.Exchange, s.m = found.Exchange, found.M
-		if err != nil || !ok || !s.Waiting || string(waitingKey(s)) != string(k) {
+		if err != nil || !ok || !s.Waiting || s.Giver == "" && string(waitingKey(s)) != string(k) {
 			c.errorf(WaitingOrphan, s.id.String(), "chunks are looked for of an exchange that does not wait, or not from that neighbour")
 		}
 	})

@@ -81,12 +81,14 @@ func (c *checker) settleOpen() {
 	c.open = nil
 }
 
-// acked tells for each class whether any neighbour acknowledged anything.
+// acked tells for each class whether any neighbour acknowledged anything. In a
+// new life, here or there, the numbering began anew and does not tell.
 func (c *checker) acked() (out [exchange.ClassCount]bool) {
+	_, renewed, _ := ledger.LifeOf(c.r)
 	for _, peer := range ledger.Links(c.r) {
 		link, _ := row[ledger.Link](c, ledger.TableLink, []byte(peer))
 		for n, upTo := range link.Acked {
-			out[n] = out[n] || upTo > 0
+			out[n] = out[n] || upTo > 0 || link.Resyncs > 0 || renewed
 		}
 	}
 	return out

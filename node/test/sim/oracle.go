@@ -14,6 +14,7 @@ import (
 func (w *world) judge() {
 	for _, g := range w.groups {
 		w.judgeReplicas(g)
+		w.judgeLedger(g)
 		w.judgeOrigin(g)
 	}
 	for _, l := range w.links {

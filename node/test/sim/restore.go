@@ -9,6 +9,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/check"
 )
 
 // mostForgotten bounds how many entries a backup is old.
@@ -195,4 +196,25 @@ func (w *world) regained(d exchange.Domain, id exchange.ID) (yes bool) {
 		yes = ex.Regained
 	})
 	return yes
+}
+
+// judgeLedger asks the product's own check about a domain that was restored, and
+// about its neighbours.
+func (w *world) judgeLedger(g *group) {
+	if !w.restored() {
+		return
+	}
+	rows := g.latest().rows.Clone()
+	rows.Put(ledger.Mutation{Table: ledger.TableMeta, Key: ledger.KeyTerm, Value: make([]byte, 8)}, // what the store writes
+		ledger.Mutation{Table: ledger.TableMeta, Key: ledger.KeyDigest, Value: make([]byte, len(crypto.Digest{}))})
+	report, err := check.Domain(context.Background(), rows, nil, check.Options{Provider: w.kit.provider})
+	if err != nil {
+		w.failf("the ledger of %s cannot be checked: %v", g.info.Domain, err)
+		return
+	}
+	for _, f := range report.Findings {
+		if f.Severity == check.Error {
+			w.failf("%s: check finds %s at %s: %s", g.info.Domain, f.Code, f.Object, f.Message)
+		}
+	}
 }
