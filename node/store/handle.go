@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
 	"go.etcd.io/bbolt"
@@ -24,7 +25,8 @@ var bucketNames = func() (names [ledger.TableEnd][]byte) {
 }()
 
 // openHandle opens the file and creates the buckets that it lacks. A file that
-// cannot be what was written is a *DamageError.
+// cannot be what was written is a *DamageError. Where so much address space is
+// not to be had, less is reserved.
 func openHandle(path string, mapSize int) (h *handle, err error) {
 	if listed, err := listsFreePages(path); err == nil && !listed {
 		if err := walk(path); err != nil {
@@ -40,6 +42,9 @@ func openHandle(path string, mapSize int) (h *handle, err error) {
 		})
 		return err
 	})
+	if errors.Is(err, syscall.ENOMEM) && mapSize > leastMap {
+		return openHandle(path, mapSize/4)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,8 @@ const (
 
 	// defaultMap is address space, not memory: bbolt makes writers wait for
 	// all readers whenever the file outgrows its mapping.
-	defaultMap  = 16 << 30
+	defaultMap  = 256 << 30
+	leastMap    = 1 << 30
 	lockTimeout = 2 * time.Second
 )
 
@@ -42,7 +43,7 @@ var ErrInUse = errors.New("another process has it open")
 type Options struct {
 	// Hash is SM3 over the concatenation of parts; sm.Provider.Sum fits.
 	Hash func(parts ...[]byte) crypto.Digest
-	// MapSize is the address space reserved for the file, in bytes; 16 GiB
+	// MapSize is the address space reserved for the file, in bytes; 256 GiB
 	// when zero. While the file is smaller, writers never wait for readers.
 	MapSize int
 

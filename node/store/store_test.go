@@ -426,6 +426,28 @@ func TestSnapshotIsTakenWhileWritersGoOn(t *testing.T) {
 	}
 }
 
+// TestWritersDoNotWaitForASnapshotWhenTheFileGrows: bbolt remaps a file that
+// outgrows its mapping, and waits for all readers first.
+func TestWritersDoNotWaitForASnapshotWhenTheFileGrows(t *testing.T) {
+	for name, size := range map[string]int{"as it is by default": 0, "with more than there is to be had": 1 << 47} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Open(t.TempDir(), Options{Hash: sm3(t), MapSize: size})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			snap, err := s.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = snap.Close() }()
+			for i := range 4 { // bbolt maps at least 32 KiB, and doubles
+				apply(t, s, sow{1900}, entry(uint64(i+1), fmt.Sprint("sow ", i*1000, " ", i*1000+1000))) // hangs when it has to remap
+			}
+		})
+	}
+}
+
 func TestDamagedHeadIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
