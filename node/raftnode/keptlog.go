@@ -10,10 +10,9 @@ import (
 )
 
 // keptLog is the log as Raft sees it, below Raft's cache of new entries. It
-// keeps what a replica that is being sent the state will need next, and it
-// hides what it has cut: the last segment of raft-wal still serves that, and
-// entries that were cut because a snapshot contradicts them must never be sent
-// to anybody.
+// keeps what a replica that is being sent the state will need next, and hides
+// what was cut: entries that a snapshot contradicts must never be sent to anybody,
+// and a log that is cut by whole files may still have them.
 //
 // It does not say that it is monotonic: Raft would then remove the whole log
 // after each snapshot received, but remember its last index, and take no entry

@@ -31,6 +31,7 @@ type Status struct {
 
 	LastLog, Commit, Applied uint64
 	Snapshot                 uint64 // the log may begin after it
+	Sent, Received           uint64 // states to and from other replicas, since the start
 	Digest                   string // of the state at Applied
 	Members                  []Member
 
@@ -54,7 +55,7 @@ func (g *Group) Brief() Status {
 		Domain: g.config.Domain, Replica: g.config.Replica,
 		State: strings.ToLower(g.raft.State().String()), Ready: g.IsLeader(), Term: g.Term(),
 		LastContact: g.lastContact(), LastLog: g.raft.LastIndex(), Commit: g.raft.CommitIndex(),
-		Snapshot: g.snapshots.latest().Index, Queued: len(g.queue), QueuedBytes: g.queuedBytes.Load(),
+		Snapshot: g.snapshots.latest().Index, Sent: g.transport.sent.Load(), Received: g.snapshots.received.Load(), Queued: len(g.queue), QueuedBytes: g.queuedBytes.Load(),
 	}
 	s.Leader, s.LeaderAddress = g.Leader()
 	if head, err := g.store.Head(); err == nil {

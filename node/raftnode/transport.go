@@ -21,6 +21,7 @@ const (
 type transport struct {
 	*raft.NetworkTransport
 	transfers
+	layer     *streamLayer
 	reference func() snapshotMeta // the newest
 	incoming  chan raft.RPC
 	closed    chan struct{}
@@ -34,10 +35,11 @@ var (
 )
 
 func (g *Group) newTransport(logger hclog.Logger) *transport {
-	t := &transport{incoming: make(chan raft.RPC), closed: make(chan struct{}), reference: g.snapshots.latest,
+	layer := &streamLayer{Stream: g.config.Stream, address: streamAddress(g.config.Address), open: map[net.Conn]bool{}}
+	t := &transport{layer: layer, incoming: make(chan raft.RPC), closed: make(chan struct{}), reference: g.snapshots.latest,
 		transfers: transfers{rate: g.config.TransferRate, pause: g.config.pause, log: g.log, ending: g.ending},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-			Stream:  &streamLayer{Stream: g.config.Stream, address: streamAddress(g.config.Address), open: map[net.Conn]bool{}},
+			Stream:  layer,
 			Logger:  logger,
 			MaxPool: maxPool,
 			Timeout: streamTimeout,
