@@ -149,7 +149,7 @@ func (h *hosted) start() (err error) {
 	log := n.log.With("domain", string(c.Domain))
 	conf := raftnode.Config{Domain: c.Domain, Replica: c.Replica, Dir: n.dir(c, "log"), Address: c.Address(), Stream: h.stream(),
 		Store: h.store, Applier: h.applier(), Logger: n.log, Heartbeat: c.Heartbeat.Std(),
-		TookPart: h.tookPart.Load(), TakePart: h.noteTookPart, MayLead: h.mayLead, Fit: h.mayServe}
+		TookPart: h.tookPart.Load(), TakePart: h.noteTookPart, MayLead: h.mayLead, Fit: h.mayServe, TransferRate: int64(c.Limits.CatchUp)}
 	if c.Founds() {
 		for _, m := range c.Replicas {
 			conf.Bootstrap = append(conf.Bootstrap, raftnode.Server{Replica: m.Name, Address: m.Address})

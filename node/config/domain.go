@@ -103,6 +103,7 @@ func (l *Limits) check(r *reader, key string) {
 	between(r, key+".expiry", l.Expiry, Duration(time.Hour), Duration(3650*day))
 	between(r, key+".scrub", l.Scrub, 64<<10, 1<<30)
 	between(r, key+".free_disk", l.FreeDisk, 1<<20, 1<<50)
+	between(r, key+".catch_up", l.CatchUp, 1<<20, 1<<40)
 }
 
 // check holds the least memory to what one submission and one 特急 may take at

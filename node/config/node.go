@@ -148,6 +148,7 @@ type Limits struct {
 	Bounce     Duration `yaml:"bounce,omitempty" default:"5d"`      // until it is given up then
 	Scrub      Size     `yaml:"scrub,omitempty" default:"4MiB"`     // bytes a second of content that are read again in the background
 	FreeDisk   Size     `yaml:"free_disk,omitempty" default:"1GiB"` // kept free by the content store
+	CatchUp    Size     `yaml:"catch_up,omitempty" default:"64MiB"` // a second, of the state that is sent to a replica that lags too far
 }
 
 // Channel is how a connection between two nodes is protected.

@@ -60,6 +60,7 @@ var reference = []struct{ key, en, zh string }{
 	{"domains[].limits.bounce", "how long it may take before whoever passed it on gives it up (bounced); at least 1h", "下一站多久未收存即由转出方作无法投递处理；不少于 1h"},
 	{"domains[].limits.scrub", "bytes a second of stored content that are read again in the background, to find and mend flipped bits", "后台复读已存内容的速率（字节/秒），用于发现并修复位翻转"},
 	{"domains[].limits.free_disk", "bytes of the disk that content leaves free; below it nothing is taken in", "内容存储须保留的磁盘空间；低于此值不再接收"},
+	{"domains[].limits.catch_up", "bytes a second of the ledger that is sent to a replica that is new or lags too far; less spares disk and line, more shortens the time in which the sender keeps its log; at least 1MiB", "向新副本或落后过多的副本发送账本时每秒的字节数；小则少占磁盘和线路，大则缩短发送方保留日志的时间；不少于 1MiB"},
 	{"domains[].backup_key", "public half of the offline pair that opens backups, made by `yizhan cluster backup-key`; without it no backup is made", "备份公钥文件，由 `yizhan cluster backup-key` 生成，私钥离线保存；不填则不能备份"},
 	{"domains[].retention.documents", "how long a document is kept after its last delivery ended; at least 184d", "公文办结后的留存期；不少于 184d"},
 	{"domains[].retention.cases", "the same for cases", "办件办结后的留存期；不少于 184d"},

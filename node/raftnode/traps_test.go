@@ -110,24 +110,28 @@ func TestEntriesStaySmall(t *testing.T) {
 	}
 }
 
-// TestAReplicaThatReplaysItsOwnRemovalStays: with ShutdownOnRemove it would end
-// in the middle of its log, though it was added again later.
-func TestAReplicaThatReplaysItsOwnRemovalStays(t *testing.T) {
+// TestAReplicaThatRemovedItselfCanBeAddedAgain: with ShutdownOnRemove Raft ends
+// when a leader commits its own removal, which one does that replays its log.
+func TestAReplicaThatRemovedItselfCanBeAddedAgain(t *testing.T) {
 	nodes := newCluster(t, nil)
 	propose(t, nodes, "before")
 	agree(t, nodes)
-	gone := without(nodes, leaderOf(t, nodes))[0]
+	gone := leaderOf(t, nodes)
 	others := without(nodes, gone)
-	gone.kill()
-	again := Server{gone.name, gone.address}
-	eventually(t, "it is removed", func() error { return leaderOf(t, others).group.Remove(t.Context(), gone.name) })
+	if err := gone.group.Remove(t.Context(), gone.name); err != nil {
+		t.Fatal(err)
+	}
 	propose(t, others, "without it")
-	eventually(t, "it is added again", func() error { return leaderOf(t, others).group.AddVoter(t.Context(), again) })
+	eventually(t, "it is added again", func() error {
+		return leaderOf(t, others).group.AddVoter(t.Context(), Server{gone.name, gone.address})
+	})
+	agree(t, nodes)
+	gone.kill() // and replays all of it
 	gone.start()
 	propose(t, others, "after")
 	agree(t, nodes)
 	if count(t, gone, "after") != 1 || gone.group.StoppedErr() != nil {
-		t.Errorf("it did not come through its own removal: %v", gone.group.StoppedErr())
+		t.Errorf("it did not come back: %v", gone.group.StoppedErr())
 	}
 }
 
