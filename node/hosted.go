@@ -215,12 +215,8 @@ func (h *hosted) address(r exchange.Replica) (string, bool) {
 	if m, ok := exchange.MemberOf(members, r); ok {
 		return m.Address, true
 	}
-	for _, m := range h.config.Replicas {
-		if m.Name == r {
-			return m.Address, true
-		}
-	}
-	return "", false
+	address := h.configured(r)
+	return address, address != ""
 }
 
 // identity returns the certificates that this node shows for the domain: the

@@ -70,7 +70,11 @@ func (h *hosted) followMembers(known map[exchange.Replica]string) {
 	now := map[exchange.Replica]string{}
 	for _, m := range members {
 		now[m.Replica] = m.Address
-		if before, ok := known[m.Replica]; !ok || before != m.Address {
+		before, ok := known[m.Replica]
+		if !ok {
+			before = h.configured(m.Replica)
+		}
+		if before != "" && before != m.Address {
 			_ = h.peers.Forget(m.Replica) // dialled again when needed
 		}
 		known[m.Replica] = m.Address
@@ -81,6 +85,17 @@ func (h *hosted) followMembers(known map[exchange.Replica]string) {
 			_ = h.peers.Forget(r)
 		}
 	}
+}
+
+// configured is the address that node.yaml gives a replica, "" when it has none:
+// where it was dialled before the membership was known.
+func (h *hosted) configured(r exchange.Replica) string {
+	for _, m := range h.config.Replicas {
+		if m.Name == r {
+			return m.Address
+		}
+	}
+	return ""
 }
 
 // lookAfter is what the leader does about what it saw.

@@ -201,13 +201,15 @@ func voters(servers []Server) raft.Configuration {
 }
 
 // fail stops the group because going on would make it diverge.
-func (g *Group) fail(err error) {
+func (g *Group) fail(err error) { g.stop(err, "group stopped: it would diverge from its domain") }
+
+func (g *Group) stop(err error, what string) {
 	g.mu.Lock()
 	if g.failure == nil {
 		g.failure = err
 	}
 	g.mu.Unlock()
-	g.log.Error("group stopped: it would diverge from its domain", slog.Any("error", err))
+	g.log.Error(what, slog.Any("error", err))
 	g.end()
 }
 

@@ -95,4 +95,4 @@ func (g *Group) Membership() (members []Member) {
 // Stop ends this replica's part in the group for a reason that StoppedErr then
 // tells: it was removed, or its domain lives on without it. What it has stays
 // readable.
-func (g *Group) Stop(why error) { g.fail(why) }
+func (g *Group) Stop(why error) { g.stop(why, "group stopped") }
