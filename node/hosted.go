@@ -41,9 +41,10 @@ type hosted struct {
 	group   *raftnode.Group
 	domain  *pipeline.Domain
 	dialer  *link.Dialer
-	leading atomic.Bool // leads, is founded, and has forgotten what it cached
-	copying busy        // a copy of the ledger is being used
-	newborn atomic.Bool // its state begins a new life, which the ledger does not know yet
+	leading atomic.Bool   // leads, is founded, and has forgotten what it cached
+	term    atomic.Uint64 // in which it leads, or led last
+	copying busy          // a copy of the ledger is being used
+	newborn atomic.Bool   // its state begins a new life, which the ledger does not know yet
 	router  *replica.Router
 	catch   *catchUp
 	guard   guard

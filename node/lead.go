@@ -70,6 +70,7 @@ func (h *hosted) lead(ctx context.Context, term uint64) {
 			return
 		}
 	}
+	h.term.Store(term) // before it is looked which sessions are open
 	h.domain.Lead()
 	if err := h.domain.CloseLinks(ctx); err != nil {
 		log.Warn("what is queued counts as sent until the links open again", "err", err)
@@ -84,6 +85,14 @@ func (h *hosted) lead(ctx context.Context, term uint64) {
 		return
 	}
 	<-ctx.Done()
+}
+
+// reign returns the term in which this replica leads, 0 while it does not.
+func (h *hosted) reign() uint64 {
+	if h == nil || !h.leading.Load() {
+		return 0
+	}
+	return h.term.Load()
 }
 
 func (h *hosted) unlead() {

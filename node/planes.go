@@ -185,7 +185,7 @@ func (n *Node) listenLinks() (err error) {
 			h := n.hosted[d]
 			return stationOf(h), h != nil
 		},
-		Leading:     func(d exchange.Domain) bool { h := n.hosted[d]; return h != nil && h.leading.Load() },
+		Leading:     func(d exchange.Domain) uint64 { return n.hosted[d].reign() },
 		PeerDomain:  domainOf(func(i channel.AuthInfo) string { return i.Peer.Domain }),
 		LocalDomain: domainOf(func(i channel.AuthInfo) string { return i.Local.Domain }),
 		Options:     link.Options{Log: n.log, Now: n.now, Credits: n.credits},

@@ -19,10 +19,11 @@ func (s *Server) accept(st stream, l *child) (*session, error) {
 	if f.GetHello() == nil {
 		return nil, violation("the first frame is no greeting")
 	}
-	if !s.cfg.Leading(l.self) {
-		return nil, &closure{code: codeNotLeader, text: "another replica leads"}
+	term := s.cfg.Leading(l.self)
+	if term == 0 {
+		return nil, notLeading()
 	}
-	ss, welcome, err := s.open(ctx, st, l, f.GetHello())
+	ss, welcome, err := s.open(ctx, st, l, f.GetHello(), term)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,13 @@ func (s *Server) accept(st stream, l *child) (*session, error) {
 	return ss, nil
 }
 
-func (s *Server) open(ctx context.Context, st stream, l *child, h *yizhanv1.Hello) (*session, *yizhanv1.Frame, error) {
+func notLeading() *closure { return &closure{code: codeNotLeader, text: "another replica leads"} }
+
+// open opens the session in a term. The leader of a later term, this replica or
+// another, has said that all sessions before it are over: one that was still
+// being opened meanwhile would wait for ever for rows that the station holds
+// back.
+func (s *Server) open(ctx context.Context, st stream, l *child, h *yizhanv1.Hello, term uint64) (*session, *yizhanv1.Frame, error) {
 	l.greeting.Lock()
 	defer l.greeting.Unlock()
 	a, welcome, err := l.welcome(ctx, h)
@@ -42,8 +49,13 @@ func (s *Server) open(ctx context.Context, st stream, l *child, h *yizhanv1.Hell
 		return nil, nil, err
 	}
 	ss := newSession(context.Background(), &l.line, a, st)
-	ss.leading = func() bool { return s.cfg.Leading(l.self) }
-	if err := s.register(l, ss); err != nil {
+	ss.leading = func() bool { return s.cfg.Leading(l.self) == term }
+	err = s.register(l, ss)
+	if err == nil && !ss.leading() {
+		err = notLeading()
+		s.unregister(l, ss)
+	}
+	if err != nil {
 		ss.end(err)
 		return nil, nil, err
 	}

@@ -38,6 +38,7 @@ type parent struct {
 	grpc    *grpc.Server
 	addr    string
 	leading atomic.Bool
+	term    atomic.Uint64 // beyond the first
 }
 
 // claimed is how tests authenticate: by saying so.
@@ -55,8 +56,13 @@ func newParent(tb testing.TB, station delivery.Station, opt Options) *parent {
 	p.leading.Store(true)
 	var err error
 	p.server, err = NewServer(ServerConfig{
-		Station:    func(d exchange.Domain) (delivery.Station, bool) { return station, d == city },
-		Leading:    func(exchange.Domain) bool { return p.leading.Load() },
+		Station: func(d exchange.Domain) (delivery.Station, bool) { return station, d == city },
+		Leading: func(exchange.Domain) uint64 {
+			if !p.leading.Load() {
+				return 0
+			}
+			return 1 + p.term.Load()
+		},
 		PeerDomain: claimed, Options: opt,
 	})
 	if err != nil {

@@ -23,8 +23,9 @@ const maxSessions = 4096
 type ServerConfig struct {
 	// Station returns the station of a domain hosted here.
 	Station func(local exchange.Domain) (delivery.Station, bool)
-	// Leading reports whether this replica leads a hosted domain now.
-	Leading func(local exchange.Domain) bool
+	// Leading returns the term in which this replica leads a hosted domain now,
+	// 0 while it does not. A session belongs to one term.
+	Leading func(local exchange.Domain) uint64
 	// PeerDomain returns the authenticated domain of the caller.
 	PeerDomain func(ctx context.Context) (exchange.Domain, error)
 	// LocalDomain returns the domain that this end of the connection
@@ -243,7 +244,7 @@ func (s *Server) Status(local exchange.Domain) []exchange.LinkStatus {
 	for p, l := range s.links {
 		if p.local == local {
 			st := s.count.status(l.state) // counts are of all children together
-			if !leading {
+			if leading == 0 {
 				st.State = StateOff
 			}
 			out = append(out, st)
