@@ -149,6 +149,21 @@ var refusals = []struct {
 		s.Key = "new"
 		return ledger.Command{Submit: s}
 	}},
+	{"releasing what is not held", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
+		return ledger.Command{Release: &ledger.Release{Number: 7, Peer: city}}
+	}},
+	{"dismissing what is not held", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
+		return ledger.Command{Dismiss: &ledger.Dismiss{Number: 7, Peer: city}}
+	}},
+	{"stumbling in a session of another life", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
+		return ledger.Command{Stumble: &ledger.Stumble{Peer: city, Epoch: [16]byte{1}, Sequence: 1}}
+	}},
+	{"a bounce by another domain", func(_ *domain, m, _ *exchange.Manifest) ledger.Command {
+		return ledger.Command{Bounce: &ledger.Bounce{Receipts: []crypto.Signed{receipt(m, exchange.Bounced, city, crypto.Digest{}, 0)}}}
+	}},
+	{"more collected at once than a command may", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
+		return ledger.Command{Collect: &ledger.Collect{Exchanges: make([]exchange.ID, ledger.MostCollected+1)}}
+	}},
 	{"a manifest of another domain", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
 		m := manifest(3, "wjw@320500", "wjw@320582")
 		return ledger.Command{Submit: submission(&m, 3)}

@@ -27,3 +27,11 @@ func (p *proc) closeLinks() {
 		p.w.expect("closing what was left open", err, exchange.Unavailable, exchange.Unknown)
 	})
 }
+
+// countVoid counts rows that were withdrawn before they were sent, repetitions
+// included.
+func (w *world) countVoid(row delivery.Row) {
+	if m, err := exchange.Decode[exchange.Message](row.Message); err == nil && m.Void != nil {
+		w.stats.Voids++
+	}
+}

@@ -102,6 +102,7 @@ func (e *end) pump() {
 			}
 			e.flight[c][sent]++
 			e.w.watch.sent(e, row)
+			e.w.countVoid(row)
 			e.send(25*time.Millisecond, func(to *end) { to.arrived(row) })
 		}
 	}

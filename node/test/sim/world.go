@@ -154,12 +154,12 @@ func as(u exchange.Unit) context.Context {
 type Stats struct {
 	Steps, Entries, Submits, Acks, Unknown, Retries, Conflicts int
 	Signed, Returned, Recalls, Sessions, Rows, Chunks, Faults  int
-	Restores                                                   int
+	Restores, Voids                                            int
 }
 
 // Plus adds up.
 func (s Stats) Plus(o Stats) Stats {
 	return Stats{s.Steps + o.Steps, s.Entries + o.Entries, s.Submits + o.Submits, s.Acks + o.Acks, s.Unknown + o.Unknown, s.Retries + o.Retries,
 		s.Conflicts + o.Conflicts, s.Signed + o.Signed, s.Returned + o.Returned, s.Recalls + o.Recalls, s.Sessions + o.Sessions,
-		s.Rows + o.Rows, s.Chunks + o.Chunks, s.Faults + o.Faults, s.Restores + o.Restores}
+		s.Rows + o.Rows, s.Chunks + o.Chunks, s.Faults + o.Faults, s.Restores + o.Restores, s.Voids + o.Voids}
 }
