@@ -138,7 +138,6 @@ func options(c Config, g *gate) []grpc.ServerOption {
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connWindow),
 		grpc.ReadBufferSize(0), // TLS has read a record anyway
-		grpc.SharedWriteBuffer(true),
 		grpc.ChainUnaryInterceptor(g.unary),
 		grpc.ChainStreamInterceptor(g.stream),
 		grpc.MaxRecvMsgSize(maxMessage),

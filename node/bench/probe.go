@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -18,12 +19,14 @@ import (
 type probe struct {
 	clients  []*client.Client
 	reader   *client.Client // of the storm's unit
+	witness  *client.Client // hands in ordinary ones, and takes a refusal for an answer
 	content  []byte
 	accepted atomic.Int64
 	bad      atomic.Int64
 
-	mu   sync.Mutex
-	took []sample
+	mu      sync.Mutex
+	took    []sample
+	refused []time.Duration // that the witness waited for a refusal
 }
 
 type sample struct {
@@ -38,6 +41,9 @@ func newProbe(p *processes, size int) (*probe, error) {
 	if out.reader, err = p.client(sender, nil); err != nil {
 		return nil, err
 	}
+	if out.witness, err = p.client(probeUnit, func(c *client.Config) { c.RefusalsFinal = true }); err != nil {
+		return nil, errors.Join(err, out.reader.Close())
+	}
 	for i := range probers {
 		c, err := p.client(probeUnit, func(c *client.Config) { turn(c.Endpoints, i) })
 		if err != nil {
@@ -50,7 +56,7 @@ func newProbe(p *processes, size int) (*probe, error) {
 }
 
 func (p *probe) close() {
-	_ = p.reader.Close()
+	_, _ = p.reader.Close(), p.witness.Close()
 	for _, c := range p.clients {
 		_ = c.Close()
 	}
@@ -65,6 +71,9 @@ func (p *probe) run(ctx context.Context, d time.Duration) {
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		all.Go(func() { p.measure(context.WithoutCancel(ctx), p.clients[i%len(p.clients)]) })
+		if i%len(p.clients) == 0 {
+			all.Go(func() { p.testify(context.WithoutCancel(ctx)) })
+		}
 		select {
 		case <-tick.C:
 		case <-end:
@@ -87,6 +96,25 @@ func (p *probe) measure(ctx context.Context, c *client.Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.took = append(p.took, sample{began, time.Since(began)})
+}
+
+// testify hands in an ordinary one, as a unit does that has nothing to do with
+// the storm, and notes how soon it is refused if it is.
+func (p *probe) testify(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	began := time.Now()
+	_, err := p.witness.Submit(ctx, filing("", len(p.content)), func(int) (io.Reader, error) { return bytes.NewReader(p.content), nil })
+	switch {
+	case err == nil:
+		p.accepted.Add(1)
+	case exchange.CodeOf(err) == exchange.Exhausted:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.refused = append(p.refused, time.Since(began))
+	default:
+		p.bad.Add(1)
+	}
 }
 
 func (p *probe) one(ctx context.Context, c *client.Client) (exchange.Submitted, error) {

@@ -29,8 +29,9 @@ the time it is told, until it is accepted. With --once a refusal is final, and
 each client hands in something new at once, for as long as --duration.
 
 Exit status: 0 when the 99th percentile of 特急 rose at most threefold, the
-memory of every node stayed under limits.memory, refusals came within a second,
-and exactly what was accepted is kept; else 1.`
+memory of every node stayed under limits.memory, ordinary submissions from
+outside the storm were accepted or refused within three seconds, and exactly what
+was accepted is kept; else 1.`
 
 type overloadFlags struct {
 	clients, connections, slow int
@@ -85,8 +86,8 @@ func showOverload(w io.Writer, r bench.OverloadResult) {
 	fields(w, "特急 before", percentilesText(r.Base), "under the storm", percentilesText(r.Under), "in its first 16 s", percentilesText(r.First),
 		"p99 rose", fmt.Sprintf("%.1f times; %.1f in the first 16 s; at most %.0f is right", r.Ratio, r.RatioFirst, r.Limits.Ratio),
 		"storm", fmt.Sprintf("%d handed in, %d accepted, %d refusals, %d failed, %d left, in %s", s.Sent, s.Accepted, s.Refused, s.Failed, s.Waiting, s.Took.Round(time.Millisecond)),
-		"time to accept", percentilesText(s.Accept), "time to refuse", refusedTime(s),
-		"kept", fmt.Sprintf("%d lost, %d twice; %d 特急 not accepted", r.Lost, r.Unasked, r.Urgent), "slow readers", bytesOf(s.Read)+" taken")
+		"time to accept", percentilesText(s.Accept), "bystander refused", refusedAfter(r.Refuse),
+		"kept", fmt.Sprintf("%d lost, %d twice; %d probes without an answer", r.Lost, r.Unasked, r.Urgent), "slow readers", bytesOf(s.Read)+" taken")
 	t := newTable("NODE", "ANONYMOUS BEFORE", "PEAK", "LIMIT", "CONTENT PEAK", "ADMITTED", "REFUSED")
 	for _, n := range r.Nodes {
 		content, admitted, refused := "-", "-", "-"
@@ -103,11 +104,11 @@ func showOverload(w io.Writer, r bench.OverloadResult) {
 	fields(w, "verdict", verdict)
 }
 
-func refusedTime(s bench.StormResult) string {
-	if s.Refuse.Count == 0 {
-		return ""
+func refusedAfter(l bench.Latency) string {
+	if l.Count == 0 {
+		return "never"
 	}
-	return percentilesText(s.Refuse)
+	return percentilesText(l)
 }
 
 // newBenchStormCommand is the process that overload starts.
