@@ -29,6 +29,8 @@ const (
 	maxAppend = 64
 )
 
+const defaultStall = 4 * time.Second
+
 // Server is one member of a group.
 type Server struct {
 	Replica exchange.Replica
@@ -88,6 +90,11 @@ type Config struct {
 	// replica that lags too far; 64 MiB when zero.
 	TransferRate int64
 
+	// Stall is how long a write to the log may take before this replica does not
+	// speak as leader any more; 4 s when zero. Half of it, three times in a row,
+	// is slow enough to hand leadership over.
+	Stall time.Duration
+
 	segment int           // bytes of a file of the log; tests make it small
 	heldLog int64         // bytes of log kept for a replica that is being sent the state
 	pause   time.Duration // see transfers; tests make it short
@@ -121,6 +128,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.SnapshotEntries, 8192)
 	setDefault(&c.TrailingEntries, 8192)
 	setDefault(&c.TransferRate, 64<<20)
+	setDefault(&c.Stall, defaultStall)
 	setDefault(&c.segment, segmentSize)
 	setDefault(&c.heldLog, maxHeld)
 	setDefault(&c.pause, transferPause)

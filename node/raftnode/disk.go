@@ -31,6 +31,8 @@ type disk struct {
 	running atomic.Bool
 
 	last, max atomic.Int64
+	slow      atomic.Int64 // appends in a row that were slow
+	stall     time.Duration
 	since     atomic.Int64 // start of the append under way, Unix nanoseconds; 0 when idle
 }
 
@@ -49,7 +51,7 @@ func openDisk(dir string, segment int, full *shortage, fail func(error)) (*disk,
 	if err != nil {
 		return nil, err
 	}
-	return &disk{log: log, full: full, fail: fail}, nil
+	return &disk{log: log, full: full, fail: fail, stall: defaultStall}, nil
 }
 
 // Close closes the log.
@@ -153,6 +155,11 @@ func (d *disk) StoreLogs(entries []*raft.Log) error {
 	d.last.Store(took)
 	if took > d.max.Load() {
 		d.max.Store(took)
+	}
+	if took > int64(d.stall/2) {
+		d.slow.Add(1)
+	} else {
+		d.slow.Store(0)
 	}
 	return d.written(err)
 }

@@ -67,6 +67,7 @@ func Start(c Config) (*Group, error) {
 	g.workers.Go(g.collect)
 	g.workers.Go(g.watchStore)
 	g.workers.Go(g.scrub)
+	g.workers.Go(g.watchDisk)
 	go g.teardown()
 	return g, nil
 }
@@ -78,6 +79,7 @@ func (g *Group) open() (err error) {
 	if g.disk, err = openDisk(g.config.Dir, g.config.segment, &g.full, g.fail); err != nil {
 		return errors.Join(err, g.config.Stream.Close())
 	}
+	g.disk.stall = g.config.Stall
 	if g.snapshots, err = openSnapshots(g.config.Dir, g.store); err != nil {
 		return errors.Join(err, g.config.Stream.Close(), g.disk.Close())
 	}

@@ -23,6 +23,7 @@ type transport struct {
 	transfers
 	layer     *streamLayer
 	reference func() snapshotMeta // the newest
+	stalled   func() bool         // the disk hangs
 	incoming  chan raft.RPC
 	closed    chan struct{}
 	closing   sync.Once
@@ -36,7 +37,7 @@ var (
 
 func (g *Group) newTransport(logger hclog.Logger) *transport {
 	layer := &streamLayer{Stream: g.config.Stream, address: streamAddress(g.config.Address), open: map[net.Conn]bool{}}
-	t := &transport{layer: layer, incoming: make(chan raft.RPC), closed: make(chan struct{}), reference: g.snapshots.latest,
+	t := &transport{layer: layer, incoming: make(chan raft.RPC), closed: make(chan struct{}), reference: g.snapshots.latest, stalled: g.disk.stalled,
 		transfers: transfers{rate: g.config.TransferRate, pause: g.config.pause, log: g.log, ending: g.ending},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:  layer,

@@ -207,7 +207,9 @@ func (n *node) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
 }
 
 func (d *Disk) sync(keep func()) syscall.Errno {
-	time.Sleep(d.syncDelay())
+	for start := time.Now(); time.Since(start) < d.syncDelay(); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	if errno := d.enterToChange(); errno != 0 {
 		return errno
 	}
