@@ -10,9 +10,7 @@ import (
 )
 
 // keptLog is the log as Raft sees it, below Raft's cache of new entries. It
-// keeps what a replica that is being sent the state will need next, and hides
-// what was cut: entries that a snapshot contradicts must never be sent to anybody,
-// and a log that is cut by whole files may still have them.
+// keeps what a replica that is being sent the state will need next.
 //
 // It does not say that it is monotonic: Raft would then remove the whole log
 // after each snapshot received, but remember its last index, and take no entry
@@ -20,16 +18,6 @@ import (
 type keptLog struct {
 	raft.LogStore
 	holds holds
-}
-
-// GetLog implements raft.LogStore.
-func (l *keptLog) GetLog(index uint64, entry *raft.Log) error {
-	if first, err := l.FirstIndex(); err != nil {
-		return err
-	} else if index < first {
-		return raft.ErrLogNotFound
-	}
-	return l.LogStore.GetLog(index, entry)
 }
 
 // StoreLog implements raft.LogStore.

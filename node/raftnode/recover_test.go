@@ -13,7 +13,6 @@ import (
 )
 
 // cutSoon makes the log forget early, so that a late replica needs a snapshot.
-// Segments are small because the last one still serves what was cut from it.
 func cutSoon(c *Config) {
 	c.segment = 4096
 	c.TrailingEntries, c.SnapshotEntries, c.SnapshotInterval = 1, 1, time.Hour
