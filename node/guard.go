@@ -29,6 +29,7 @@ type guard struct {
 	off      atomic.Int64 // milliseconds that the clock is ahead; 0 while within MaxSkew
 	diverged atomic.Pointer[error]
 	time     atomic.Int64 // of the ledger, as applied here
+	tardy    atomic.Bool  // it was said that the ledger is too far behind
 
 	// Of the loop only: what the others are asked about next, after which entry
 	// those that answered agreed, and at which an alarm was raised.

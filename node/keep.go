@@ -45,6 +45,7 @@ func (h *hosted) keep() error {
 			return nil
 		}
 		h.watchOthers(seen)
+		h.takeClock()
 		if leads {
 			h.lookAfter(&candidates, seen)
 		}

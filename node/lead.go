@@ -133,6 +133,7 @@ func (h *hosted) expire(ctx context.Context) {
 			tick.Stop()
 			return
 		}
+		h.tick(ctx)
 		if n, err := h.domain.Collect(ctx); err != nil && ctx.Err() == nil {
 			h.node.log.Warn("what has ended could not be deleted; trying again", "domain", h.config.Domain, "err", err)
 		} else if n > 0 {

@@ -218,6 +218,9 @@ func (r Result) Err(op string) error {
 	return &exchange.Error{Code: r.Code, Op: op, Message: r.Message}
 }
 
+// Tick is a command that moves the ledger's time and does nothing else.
+func Tick(at exchange.Time) Command { return Command{Time: at, Deadline: &Deadline{}} }
+
 // ProposedTime reads the proposer's clock from an encoded command without
 // decoding the rest: it is the first field of the map.
 func ProposedTime(command []byte) (exchange.Time, bool) {

@@ -9,10 +9,11 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
 
-// MaxTimeJump bounds how far one command may move the ledger's time. It covers
-// the longest holiday with machines switched off; beyond it an operator says
-// so, so that one bad clock cannot expire every deadline.
-const MaxTimeJump = 45 * 24 * time.Hour
+// MaxTimeJump bounds how far one command may move the ledger's time. It is less
+// than any time limit that is set by default, so that one bad clock ends nothing;
+// a leader ticks every hour, so that an idle domain stays within it. After more
+// time with all machines switched off an operator says what time it is.
+const MaxTimeJump = 4 * 24 * time.Hour
 
 const maxJump = exchange.Time(MaxTimeJump / time.Millisecond)
 
@@ -101,7 +102,7 @@ func (t *txn) tick(c *Command) Result {
 		proposed = *c.Clock
 	}
 	if prev != 0 && c.Clock == nil && proposed > prev && proposed-prev > maxJump {
-		return refuse(exchange.Unavailable, "the clock of the proposing replica is more than %d days ahead of the ledger; check its clock, or set the ledger's time by an operator's command", int(MaxTimeJump.Hours()/24))
+		return refuse(exchange.Unavailable, "the clock of the proposing replica is more than %d days ahead of the ledger; check its clock, or say that it is right: yizhan cluster clock", int(MaxTimeJump.Hours()/24))
 	}
 	t.was, t.now = prev, max(prev, proposed)
 	if t.now != prev {

@@ -116,6 +116,13 @@ func (d *domain) do(c ledger.Command) ledger.Result {
 	return res
 }
 
+// pass lets time go by, as far as it takes: an operator says so.
+func (d *domain) pass(until exchange.Time) {
+	d.Helper()
+	d.now = until
+	d.must(ledger.Command{Clock: &until})
+}
+
 func (d *domain) must(c ledger.Command) ledger.Result {
 	d.Helper()
 	res := d.do(c)

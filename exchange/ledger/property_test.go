@@ -226,7 +226,7 @@ func (w *world) notify() {
 
 func (w *world) expire() {
 	d := w.any("origin")
-	d.now += 20 * day
+	d.pass(d.now + 20*day)
 	d.must(ledger.Command{Lease: &ledger.Lease{ID: [16]byte{2}, Until: d.now}})
 	ledger.Due(&d.rows, d.now, func(id exchange.ID) bool {
 		ex, _, _ := ledger.Find(&d.rows, id)

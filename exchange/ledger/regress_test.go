@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -40,20 +41,38 @@ func TestALevelThatIsNotKnownStopsTheReplica(t *testing.T) {
 
 func TestTimeNeverGoesBackAndOnlyAnOperatorJumps(t *testing.T) {
 	d := found(t, province)
+	const most = exchange.Time(ledger.MaxTimeJump / time.Millisecond)
 	lease := &ledger.Lease{ID: [16]byte{1}}
 	at := ledger.TimeOf(&d.rows)
 	d.must(ledger.Command{Time: at - day, Lease: lease})
 	if got := ledger.TimeOf(&d.rows); got != at {
 		t.Fatalf("time went from %d to %d", at, got)
 	}
-	d.refused(ledger.Command{Time: at + 45*day + 1, Lease: lease}, exchange.Unavailable)
+	d.refused(ledger.Command{Time: at + most + 1, Lease: lease}, exchange.Unavailable)
 	d.refused(ledger.Command{Time: -1 << 63, Bootstrap: bootstrap(province)}, exchange.Conflict)
 	d.refused(ledger.Command{Time: 1<<63 - 1, Lease: lease}, exchange.Unavailable)
-	d.must(ledger.Command{Time: at + 45*day, Lease: lease})
+	d.must(ledger.Command{Time: at + most, Lease: lease})
 	target := at + 400*day
 	d.must(ledger.Command{Time: at + 9999*day, Clock: &target})
 	if got := ledger.TimeOf(&d.rows); got != target {
 		t.Fatalf("the operator set %d, the ledger has %d", target, got)
+	}
+}
+
+// TestATickMovesTheTimeAndNothingElse: an idle domain's time must not fall behind
+// by more than one command may move it.
+func TestATickMovesTheTimeAndNothingElse(t *testing.T) {
+	d := found(t, province)
+	before := d.rows.Clone()
+	at := ledger.TimeOf(&d.rows) + 3*day
+	d.must(ledger.Tick(at))
+	if got := ledger.TimeOf(&d.rows); got != at {
+		t.Errorf("the time is %d, want %d", got, at)
+	}
+	for table := ledger.TableMeta + 1; table < ledger.TableEnd; table++ {
+		if d.rows.Rows(table) != before.Rows(table) {
+			t.Errorf("table %d changed", table)
+		}
 	}
 }
 
@@ -219,7 +238,7 @@ func TestADeadlineIsKeptUntilTheLastDeliveryEnds(t *testing.T) {
 	if due() != 1 {
 		t.Fatal("one delivery is open, and its deadline is forgotten")
 	}
-	d.now = m.NotAfter
+	d.pass(m.NotAfter)
 	d.must(ledger.Command{Deadline: &ledger.Deadline{Receipts: []crypto.Signed{receipt(&m, exchange.Bounced, province, digest(s.Receipts[0]), 1)}}})
 	if due() != 0 || d.rows.Rows(ledger.TableDeadline) != 0 {
 		t.Fatal("every delivery ended, and the deadline is still there")

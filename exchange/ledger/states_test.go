@@ -64,7 +64,7 @@ func (d *domain) hear(m *exchange.Manifest, h says) {
 		return
 	}
 	was := d.now
-	d.now += 31 * day
+	d.pass(d.now + 31*day)
 	d.do(ledger.Command{Deadline: &ledger.Deadline{Receipts: []crypto.Signed{s}}})
 	d.now = max(was, d.now)
 }
@@ -136,8 +136,8 @@ var refusals = []struct {
 	{"decided under other revisions", func(_ *domain, m, _ *exchange.Manifest) ledger.Command {
 		return ledger.Command{Revisions: ledger.Revisions{Policy: 1, Directory: 99}, Submit: submission(m, 3)}
 	}},
-	{"a clock 46 days ahead", func(d *domain, m, _ *exchange.Manifest) ledger.Command {
-		return ledger.Command{Time: d.now + 46*day, Submit: submission(m, 3)}
+	{"a clock five days ahead", func(d *domain, m, _ *exchange.Manifest) ledger.Command {
+		return ledger.Command{Time: d.now + 5*day, Submit: submission(m, 3)}
 	}},
 	{"a known key with other content", func(_ *domain, m, _ *exchange.Manifest) ledger.Command {
 		s := submission(m, 1)

@@ -128,3 +128,25 @@ func TestAReplicaWhoseClockIsWrongDoesNotLeadAndTheLedgersTimeStays(t *testing.T
 		f.Eventually(time.Minute, wrong+" works again", func(context.Context) error { return submitAt(f, wrong, "by a mended clock"+off.String()) })
 	}
 }
+
+func TestADomainThatWasOffForLongIsToldThatItsClocksAreRight(t *testing.T) {
+	f := guarded(t)
+	for _, name := range f.Names() {
+		plant(t, f, name, "YIZHAN_TEST_CLOCK", "240h") // as if ten days had gone by
+	}
+	name := f.Names()[0]
+	f.Eventually(time.Minute, "it accepts nothing", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		_, err := file(ctx, f.ClientAt("wjw@320000", name), fmt.Sprint("refused-", time.Now().UnixNano()), "bgs@320000")
+		if err == nil || !strings.Contains(err.Error(), "yizhan cluster clock") {
+			return fmt.Errorf("it says %w", err)
+		}
+		return nil
+	})
+	out := f.Yizhan("cluster", "clock", "--config", filepath.Join(f.Dir, "nodes", name, "node.yaml"), "--confirm", "320000")
+	if !strings.Contains(out, "at the present time") {
+		t.Error(out)
+	}
+	f.Eventually(time.Minute, "it works", func(context.Context) error { return submitAt(f, name, "accepted") })
+}

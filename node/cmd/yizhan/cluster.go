@@ -37,7 +37,7 @@ func newClusterCommand(a *app) *cobra.Command {
 		}),
 	})
 	c.AddCommand(newCheckCommand(a), newPrepareCommand(a), newJoinCommand(a), newRemoveCommand(a), newTransferCommand(a), newInspectCommand(a), newRecoverCommand(a),
-		newBackupCommand(a), newBackupKeyCommand(a), newRestoreCommand(a), newSnapshotCommand(a))
+		newBackupCommand(a), newBackupKeyCommand(a), newRestoreCommand(a), newSnapshotCommand(a), newClockCommand(a))
 	return c
 }
 
