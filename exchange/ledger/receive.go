@@ -135,11 +135,14 @@ func (t *txn) repeated(peer exchange.Domain, row *ReceivedRow, e *exchange.Envel
 	}
 	for _, i := range e.Deliveries {
 		if _, found := slices.BinarySearch(known.Deliveries, i); !found {
-			if known.Regained { // a neighbour further on knew of its own share only
+			if known.Regained || t.livedBefore(peer) { // one of the two forgot a part of it
 				return t.regain(peer, row, &exchange.Back{Manifest: e.Manifest, Deliveries: e.Deliveries, Receipts: e.Custody, Inline: e.Inline})
 			}
 			return t.holdFor(peer, row, "a stored exchange comes again with deliveries that were not there before")
 		}
+	}
+	if known.Waiting && known.Giver != "" { // and the neighbour has the chunks
+		t.put(TableWaiting, waitingKey(peer, m), nil)
 	}
 	t.repeatReceipts(m)
 	t.note(Event{Kind: EventRepeated, Exchange: m.ID, Domain: peer})

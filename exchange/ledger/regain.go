@@ -38,6 +38,9 @@ func (t *txn) givenBack(peer exchange.Domain, row *ReceivedRow, b *exchange.Back
 func (t *txn) haveIt(m *exchange.Manifest, ex *Exchange) {
 	t.delete(TableWaiting, waitingKey(ex.Source(), m))
 	if ex.Giver == "" {
+		if t.self.Incarnation > 1 && ex.Via != "" { // it may have been sent again, and still be on offer
+			t.enqueueMessage(ex.Via, exchange.ClassControl, exchange.Message{Back: &exchange.Back{Have: m.ID}})
+		}
 		return
 	}
 	for _, peer := range t.neighbours(false) {
@@ -47,6 +50,13 @@ func (t *txn) haveIt(m *exchange.Manifest, ex *Exchange) {
 			t.enqueueMessage(peer, exchange.ClassControl, exchange.Message{Back: &exchange.Back{Have: m.ID}})
 		}
 	}
+}
+
+// livedBefore reports whether a neighbour began a new life and may have
+// forgotten something.
+func (t *txn) livedBefore(peer exchange.Domain) bool {
+	link, _ := load[Link](t, TableLink, []byte(peer))
+	return link.Incarnation > 1
 }
 
 // passBack gives on what was just given back to neighbours that lived before,

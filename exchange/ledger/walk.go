@@ -190,7 +190,7 @@ func (w *walker) whole(ex *Exchange, m *exchange.Manifest) {
 		w.row.Sent++
 		w.assign(class, QueueRow{Exchange: m.ID, Deliveries: open, Sent: w.row.Cursor < w.row.From})
 		if !ex.Inline {
-			w.put(TableOffer, pair(string(w.peer), m.ID[:]), nil)
+			w.put(TableOffer, pair(string(w.peer), m.ID[:]), offerBack)
 		}
 		w.recallAgain(m, class, open, crypto.Digest{})
 	}

@@ -43,6 +43,17 @@ func (d *Domain) prepareBack(ctx context.Context, f *federation, peer exchange.D
 	return err
 }
 
+// livedBefore reports whether a neighbour began a new life and may have
+// forgotten something.
+func (d *Domain) livedBefore(peer exchange.Domain) (yes bool) {
+	_ = d.Log.View(func(r ledger.Reader) error {
+		link, _, err := ledger.LinkOf(r, peer)
+		yes = err == nil && link.Incarnation > 1
+		return err
+	})
+	return yes
+}
+
 // via is the neighbour that an exchange comes from, "" at its origin.
 func (d *Domain) via(f *federation, m *exchange.Manifest) exchange.Domain {
 	next, _ := route.Next(d.Domain, m.From.Domain(), f.parents)
