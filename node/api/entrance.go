@@ -24,12 +24,13 @@ type Room struct {
 	MostUrgent  int           // 特急 of one unit a minute that go before the others
 	Readers     int           // downloads at once, four times as many watches; a quarter for one unit
 	Connections int           // at once, half of them from one address
+	Waiting     int           // submissions of one class, at most
 	Patience    time.Duration // how long a submission waits before it is refused
 }
 
 // DefaultRoom is right for a node of a county.
 func DefaultRoom() Room {
-	return Room{Submissions: 32, Content: 128 << 20, MostUrgent: 60, Readers: 64, Connections: 4096, Patience: 2 * time.Second}
+	return Room{Submissions: 32, Content: 128 << 20, MostUrgent: 60, Readers: 64, Connections: 4096, Waiting: 256, Patience: 2 * time.Second}
 }
 
 const (
@@ -61,7 +62,7 @@ type kind struct {
 
 func newEntrance(r Room, l Limits, log refusals) *entrance {
 	return &entrance{
-		door:    admission.NewDoor(admission.Limits{Submissions: r.Submissions, Content: r.Content, MostUrgent: r.MostUrgent, Patience: r.Patience}, time.Now),
+		door:    admission.NewDoor(admission.Limits{Submissions: r.Submissions, Content: r.Content, MostUrgent: r.MostUrgent, Waiting: r.Waiting, Patience: r.Patience}, time.Now),
 		readers: admission.NewSeats("downloads", "下载", r.Readers),
 		watches: admission.NewSeats("watches", "跟踪", r.Readers*watchesPerSeat),
 		calls:   admission.NewSeats("calls", "调用", callsAtOnce), officers: admission.NewSeats("calls of officers", "管理调用", officersAtOnce),

@@ -32,7 +32,7 @@ const patience = time.Minute
 func narrow(t *testing.T, desk *apitest.Desk) *apitest.Server {
 	t.Helper()
 	room := api.DefaultRoom()
-	room.Submissions, room.Patience = 8, patience
+	room.Submissions, room.Waiting, room.Patience = 8, 16, patience
 	return apitest.Start(t, desk, func(c *api.Config) { c.Room = &room })
 }
 

@@ -48,7 +48,7 @@ func ClassOf(u exchange.Urgency, size int64) Class {
 	return Ordinary
 }
 
-// Limits bound what a door lets in. Submissions and Patience must be positive,
+// Limits bound what a door lets in. Submissions, Waiting and Patience must be positive,
 // Content at least LeastContent.
 type Limits struct {
 	// Submissions is how many may be open at once; a quarter of them, at least
@@ -59,6 +59,8 @@ type Limits struct {
 	Content int64
 	// MostUrgent is how many 特急 of one unit a minute go before the others.
 	MostUrgent int
+	// Waiting is how many may wait in each class at most.
+	Waiting int
 	// Patience is how long one waits before it is refused.
 	Patience time.Duration
 }

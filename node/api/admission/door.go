@@ -7,13 +7,10 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
 
-const (
-	leastWaiting = 8 // in each class, however small the door
-	// perOpen is how many may wait in a class for each that is worked on: with
-	// that the last of them waits about four times what one takes, and first
-	// come can be first served. A longer queue would only make everybody late.
-	perOpen = 4
-)
+// In each class as many may wait as are served within half of the patience: so
+// first come can be first served, and nobody waits in vain. A longer queue
+// would only make everybody late.
+const leastWaiting = 8
 
 // Door lets submissions in. Methods are safe for concurrent use and wait for
 // nothing; only Ticket.Wait does.
@@ -98,11 +95,11 @@ func (d *Door) admit(t *Ticket) error {
 
 // room is how many may wait in a class.
 func (d *Door) room(c Class) int {
-	n := d.pace.open()
+	perSecond := d.pace.perSecond()
 	if c == MostUrgent {
-		n += d.reserve
+		perSecond *= 1 + float64(d.reserve)/d.pace.width
 	}
-	return max(leastWaiting, perOpen*n)
+	return min(max(leastWaiting, int(perSecond*d.limits.Patience.Seconds()/2)), d.limits.Waiting)
 }
 
 // serve grants as long as anybody who waits may come in: 特急 first, out of

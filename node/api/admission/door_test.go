@@ -17,7 +17,7 @@ import (
 const kib = 1 << 10
 
 func limits() Limits {
-	return Limits{Submissions: 8, Content: 64 << 20, MostUrgent: 60, Patience: time.Second}
+	return Limits{Submissions: 8, Content: 64 << 20, MostUrgent: 60, Waiting: 64, Patience: time.Second}
 }
 
 // fill lets others in until nobody more is worked on at once.
@@ -113,7 +113,7 @@ func TestWhatNeverEndsIsNotWaitedForByLargeOnesOnly(t *testing.T) {
 }
 
 func TestOneUnitDoesNotHoldTheWholeDoorOpen(t *testing.T) {
-	d := NewDoor(Limits{Submissions: 16, Content: 256 << 20, MostUrgent: 1000, Patience: time.Second}, time.Now)
+	d := NewDoor(Limits{Submissions: 16, Content: 256 << 20, MostUrgent: 1000, Waiting: 64, Patience: time.Second}, time.Now)
 	for range 100 {
 		if k, err := d.Arrive(Claim{Flow: "slow", Known: true, Class: MostUrgent, Size: 64 * kib}); err == nil {
 			k.Idle(true)
@@ -149,7 +149,7 @@ func TestEveryClassHasItsShareHoweverManyWaitInTheOthers(t *testing.T) {
 }
 
 func TestMostUrgentWithoutEndLeavesTheOthersOnePlace(t *testing.T) {
-	d := NewDoor(Limits{Submissions: 8, Content: 64 << 20, MostUrgent: 1 << 20, Patience: time.Second}, time.Now)
+	d := NewDoor(Limits{Submissions: 8, Content: 64 << 20, MostUrgent: 1 << 20, Waiting: 64, Patience: time.Second}, time.Now)
 	for range 50 {
 		_, _ = d.Arrive(Claim{Flow: "alarm", Known: true, Class: MostUrgent, Size: 64 * kib})
 	}
@@ -355,7 +355,7 @@ func TestWhateverHappensTheBoundsHold(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		now := time.Unix(0, 0)
-		l := Limits{Submissions: 1 + r.IntN(24), Content: int64(LeastContent + r.IntN(100<<20)), MostUrgent: r.IntN(50), Patience: time.Second}
+		l := Limits{Submissions: 1 + r.IntN(24), Content: int64(LeastContent + r.IntN(100<<20)), MostUrgent: r.IntN(50), Waiting: 64, Patience: time.Second}
 		d := NewDoor(l, func() time.Time { return now })
 		var all []*Ticket
 		for range 600 {
@@ -399,7 +399,7 @@ func bounds(t *testing.T, seed uint64, d *Door) {
 		t.Fatalf("seed %d: %d open, %d bytes of %d", seed, s.Open, s.Content, d.limits.Content)
 	}
 	for c, n := range s.Waiting {
-		if top := max(leastWaiting, perOpen*(d.limits.Submissions+d.reserve)); n > top {
+		if top := d.limits.Waiting; n > top {
 			t.Fatalf("seed %d: %d wait in %s, at most %d may", seed, n, Class(c), top)
 		}
 	}
