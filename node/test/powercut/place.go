@@ -65,7 +65,7 @@ func (p *Place) Cut(loss Loss, seed uint64) {
 }
 
 // Everywhere cuts the power before each call that act makes to change or sync
-// something, once for each kind of loss, and has check look at what is left.
+// something, with each kind of loss in turn (with all of them by -tags soak), and has check look at what is left.
 // act works in dir, closes what it opens, and returns what it was promised: the
 // last value of what it may hold the disk to. It meets errors once power is
 // gone.
@@ -73,6 +73,9 @@ func Everywhere[T any](t *testing.T, act func(dir string) T, check func(t *testi
 	t.Helper()
 	for calls := 1; ; calls++ {
 		for loss := LoseAll; loss < losses; loss++ {
+			if !each && loss != Loss(calls%int(losses)) {
+				continue
+			}
 			p := NewPlace(t)
 			p.Disk.FailFrom(calls)
 			promised := act(p.Dir)
