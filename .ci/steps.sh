@@ -9,7 +9,7 @@ main=./node/cmd/yizhan
 concurrent=(
   ./crypto/channel ./crypto/sm ./crypto/seal
   ./exchange/client ./exchange/pipeline
-  ./node/api/... ./node/content ./node/link ./node/raftnode ./node/replica ./node/store
+  ./node/api/... ./node/content ./node/link ./node/raftnode/... ./node/replica ./node/store
   ./policy
 )
 
