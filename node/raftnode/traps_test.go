@@ -30,7 +30,7 @@ func TestHeartbeatsQueueLikeAnyRequest(t *testing.T) {
 	b.SetHeartbeatHandler(func(raft.RPC) { t.Error("a heartbeat took the fast path") })
 	go func() {
 		var resp raft.AppendEntriesResponse
-		_ = a.AppendEntries("b", b.LocalAddr(), &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("a")}, Term: 1, Leader: []byte("a")}, &resp)
+		_ = a.AppendEntries("b", b.LocalAddr(), &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("a")}, Term: 1}, &resp)
 	}()
 	select {
 	case rpc := <-b.Consumer():

@@ -1,3 +1,5 @@
+//go:build soak
+
 package powercut
 
 import (
@@ -7,6 +9,13 @@ import (
 
 	"github.com/yizhan-exchange/yizhan/node/check"
 )
+
+// TestBitsAreFlipped flips bits on one replica after the other.
+func TestBitsAreFlipped(t *testing.T) {
+	for _, seed := range seeds(3) {
+		flipRun(t, seed)
+	}
+}
 
 // flipRun stops a replica, flips bits in one kind of its files, and starts it
 // again under traffic. The others go on, nothing acknowledged is lost, and what

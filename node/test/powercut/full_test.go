@@ -1,3 +1,5 @@
+//go:build soak
+
 package powercut
 
 import (
@@ -11,6 +13,19 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/node/test/fleet"
 )
+
+// TestFullDisks prints how long service took to come back, for each run.
+func TestFullDisks(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		for range seeds(3) {
+			stopped, back := fullRun(t, all)
+			t.Logf("all disks full: %v; 20 acknowledgements with one full disk took %v; first acknowledgement %v after room was made", all, stopped.Round(time.Millisecond), back.Round(time.Millisecond))
+			if back > 10*time.Second {
+				t.Errorf("more than 10 s")
+			}
+		}
+	}
+}
 
 // fullRun fills the leader's disk, or all of them, to the last byte under
 // traffic, makes room after a while, and tells how long it took until something
