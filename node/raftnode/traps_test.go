@@ -30,7 +30,8 @@ func TestHeartbeatsQueueLikeAnyRequest(t *testing.T) {
 	b.SetHeartbeatHandler(func(raft.RPC) { t.Error("a heartbeat took the fast path") })
 	go func() {
 		var resp raft.AppendEntriesResponse
-		_ = a.AppendEntries("b", b.LocalAddr(), &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("a")}, Term: 1}, &resp)
+		//lint:ignore SA1019 Raft tells a heartbeat by it
+		_ = a.AppendEntries("b", b.LocalAddr(), &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{Addr: []byte("a")}, Term: 1, Leader: []byte("a")}, &resp)
 	}()
 	select {
 	case rpc := <-b.Consumer():
