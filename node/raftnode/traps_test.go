@@ -21,7 +21,7 @@ import (
 func TestHeartbeatsQueueLikeAnyRequest(t *testing.T) {
 	make := func() *transport {
 		l := listen(t, "127.0.0.1:0")
-		g := &Group{config: Config{Stream: l, Address: l.Addr().String()}, log: logger(t), snapshots: &snapshots{}, ending: make(chan struct{})}
+		g := &Group{config: Config{Stream: l, Address: l.Addr().String()}, log: logger(t), disk: &disk{}, snapshots: &snapshots{}, ending: make(chan struct{})}
 		x := g.newTransport(newBridge(g.log))
 		t.Cleanup(func() { _ = x.Close() })
 		return x
