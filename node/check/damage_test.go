@@ -187,7 +187,7 @@ var damages = []struct {
 	}},
 	{check.QueueGap, "next is further", editLink(func(l *ledger.Link) { l.SendNext[exchange.ClassOrdinary]++ })},
 	{check.LinkWindow, "", editLink(func(l *ledger.Link) { l.Acked[exchange.ClassOrdinary] = l.SendNext[exchange.ClassOrdinary] })},
-	{check.LinkEpoch, "", editLink(func(l *ledger.Link) { l.PeerEpoch = [16]byte{} })},
+	{check.LinkEpoch, "", editLink(func(l *ledger.Link) { l.PeerEpoch, l.PeerLife = [16]byte{}, [16]byte{} })},
 	{check.WaitingNone, "", dropFirst(ledger.TableWaiting)},
 	{check.WaitingOrphan, "", copyToStranger(ledger.TableWaiting)},
 	{check.OfferMissing, "", func(h *hammer) { h.drop(ledger.TableOffer, check.Under(city, queuedID[:])) }},
