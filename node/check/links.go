@@ -11,7 +11,9 @@ import (
 func (c *checker) links() {
 	rows(c, ledger.TableLink, nil, 1, func(k []byte, l ledger.Link) {
 		peer := exchange.Domain(k)
-		if l.PeerEpoch == [16]byte{} && l.PeerLife == [16]byte{} && (l.ReceiveNext != [exchange.ClassCount]uint64{} || l.Incarnation != 0 || l.Term != 0) {
+		// A new life of this domain forgets the numbering of its neighbours, and
+		// keeps their fences.
+		if greeted := l.PeerLife == [16]byte{} && (l.Incarnation != 0 || l.Term != 0); l.PeerEpoch == [16]byte{} && (greeted || l.ReceiveNext != [exchange.ClassCount]uint64{}) {
 			c.errorf(LinkEpoch, string(peer), "messages were received under no epoch")
 		}
 		for n := range exchange.Class(exchange.ClassCount) {

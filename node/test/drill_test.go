@@ -229,6 +229,7 @@ func (d *drill) restore(file, name string, keyFile []byte) {
 		}
 		return err
 	})
+	d.must("cluster", "check", "--online", "--as", countyAdmin) // while nobody admitted it yet
 }
 
 // admit lets the superior admit the new life, and waits for the link.
