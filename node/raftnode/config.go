@@ -119,8 +119,8 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Heartbeat, 2*time.Second)
 	if failpoint.Enabled { // every moment should come soon
 		setDefault(&c.SnapshotInterval, 500*time.Millisecond)
-		setDefault(&c.SnapshotEntries, 16)
-		setDefault(&c.TrailingEntries, 16)
+		setDefault(&c.SnapshotEntries, 8)
+		setDefault(&c.TrailingEntries, 4)
 		setDefault(&c.segment, 32<<10)
 	}
 	setDefault(&c.CommitTimeout, 50*time.Millisecond)
