@@ -63,7 +63,6 @@ func Running(ctx context.Context, d exchange.Domain, members []Member, voters in
 type running struct {
 	members []Member
 	waiting sync.WaitGroup
-	copied  chan struct{}
 
 	mu       sync.Mutex // guards heads, and lets one progress be told at a time
 	heads    []*head    // nil: no copy
