@@ -131,11 +131,3 @@ func (w *World) tooLate(t testing.TB, b *breaker, name, older, newest string) {
 	pause(context.Background(), time.Second) // the others take what comes meanwhile
 	w.replace(t, name, newest)
 }
-
-// older has every process run the older program again: its data are those of
-// the beginning.
-func (w *World) older(t testing.TB) {
-	for _, name := range w.all() {
-		w.fleet.Use(name, fleet.Program(t, "older"))
-	}
-}
