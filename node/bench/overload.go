@@ -188,7 +188,8 @@ func (r *OverloadResult) finish(ctx context.Context, p *processes, before uint64
 		return err
 	}
 	kept, accepted := int(after-before), r.Storm.Accepted+int(probe.accepted.Load())
-	r.Lost, r.Unasked = max(0, accepted-kept), max(0, kept-accepted)
+	r.Lost = max(0, accepted-kept)
+	r.Unasked = max(0, kept-accepted-r.Storm.Waiting) // what was cut off may have been kept
 	peaks := p.peaks()
 	for name := range p.running {
 		n := NodeLoad{Node: name, Idle: idle[name], Peak: peaks[name]}
