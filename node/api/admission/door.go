@@ -29,7 +29,8 @@ type Door struct {
 	quota   quota
 	status  Status // counters; the rest is filled in when asked
 	open    [classes]int
-	working [2]int   // of those open, not waiting for their senders: others, 特急
+	working [2]int   // shares of those open that do not wait for their senders: others, 特急
+	busy    int      // how many those are
 	held    [2]int64 // bytes of content: others, 特急
 }
 
@@ -144,12 +145,12 @@ func (d *Door) mayOpenMore(flow string) bool {
 // of one submission to the others, and a quarter of them may be large.
 func (d *Door) fits(t *Ticket) bool {
 	urgent, others := d.open[MostUrgent], d.open[Urgent]+d.open[Ordinary]+d.open[Bulk]
-	most, width := d.limits.Submissions, d.pace.open()
+	most, width := d.limits.Submissions, d.pace.open()*whole
 	switch {
 	case urgent+others >= most:
 		return false
 	case t.class == MostUrgent:
-		return urgent < max(1, most-1) && d.working[0]+d.working[1] < width+d.reserve && d.affords(t, 1, MaxHold)
+		return urgent < max(1, most-1) && d.working[0]+d.working[1] < width+d.reserve*whole && d.affords(t, 1, MaxHold)
 	case others >= max(1, most-d.reserve), t.class == Bulk && d.open[Bulk] >= max(1, most/4):
 		return false
 	}
@@ -184,8 +185,22 @@ func (d *Door) grant(t *Ticket) {
 
 // work counts a ticket among those worked on, or out of them.
 func (d *Door) work(t *Ticket, by int) {
-	d.working[t.group()] += by
+	if by > 0 {
+		t.share = share(t.size)
+	}
+	d.working[t.group()] += by * t.share
+	d.busy += by
 	t.idle = by < 0
+}
+
+// share is how much of the door a submission takes while it is worked on. One
+// that rides in a command needs no file of its own, and many of them share an
+// entry of the log and its sync: one alone at a time would pay for all of it.
+func share(size int64) int {
+	if size >= 0 && size <= riding {
+		return 1
+	}
+	return whole
 }
 
 // holds counts bytes of content.

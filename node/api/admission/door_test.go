@@ -23,7 +23,7 @@ func limits() Limits {
 // fill lets others in until nobody more is worked on at once.
 func fill(t *testing.T, d *Door) (open []*Ticket) {
 	t.Helper()
-	for d.working[0] < d.pace.open() {
+	for d.working[0] < d.pace.open()*whole {
 		open = append(open, arrive(t, d, "filler", Ordinary, 64*kib))
 	}
 	return open
@@ -78,6 +78,46 @@ func TestMostUrgentFindsAPlaceWhenTheDoorIsFullOfOthers(t *testing.T) {
 	urgent := arrive(t, d, "b", MostUrgent, 64*kib)
 	if behind.state != waits || urgent.state != granted {
 		t.Errorf("the ordinary one is %d, 特急 is %d", behind.state, urgent.state)
+	}
+}
+
+func TestThoseThatRideInACommandAreWorkedOnTogether(t *testing.T) {
+	l := limits()
+	l.Submissions, l.Waiting = 128, 256
+	d := NewDoor(l, time.Now)
+	var open []*Ticket
+	for range 200 {
+		if k, err := d.Arrive(Claim{Flow: "small", Known: true, Class: Ordinary, Size: riding}); err == nil && k.state == granted {
+			open = append(open, k)
+		}
+	}
+	if want := firstOpen * whole; len(open) != want {
+		t.Fatalf("%d small ones are worked on at once, want %d", len(open), want)
+	}
+	if k := arrive(t, d, "pressing", MostUrgent, 64*kib); k.state != granted {
+		t.Error("small ones keep 特急 out")
+	}
+	other := arrive(t, d, "other", Ordinary, riding+1)
+	for other.state == waits && len(open) > 0 {
+		open[0].Done(true)
+		open = open[1:]
+	}
+	if other.state != granted || len(open) == 0 {
+		t.Errorf("a larger one waited until small ones had ended: %d were left", len(open))
+	}
+}
+
+func TestWhatTurnsOutToBeSmallLeavesNothingCounted(t *testing.T) {
+	d := NewDoor(limits(), time.Now)
+	k := arrive(t, d, "a", Ordinary, -1) // takes a whole place
+	if err := k.Declare(exchange.Ordinary, kib); err != nil {
+		t.Fatal(err)
+	}
+	k.Idle(true)
+	k.Idle(false) // now it takes a share
+	k.Done(true)
+	if d.working != [2]int{} || d.busy != 0 || d.held != [2]int64{} {
+		t.Errorf("left counted: %v, %d, %v", d.working, d.busy, d.held)
 	}
 }
 

@@ -10,11 +10,14 @@ const (
 	smoothing  = 0.15 // weight of the newest sample
 	baseWindow = time.Minute
 	firstGuess = 50 * time.Millisecond // of a submission's time, before any was measured
+
+	riding = 32 << 10 // bytes up to which content rides in the command
+	whole  = 12       // of those that ride are worked on where one that does not is
 )
 
 // sizes are the bounds of what is compared with each other: a submission takes
 // longer the more it holds.
-var sizes = [...]int64{32 << 10, 256 << 10, 1 << 20}
+var sizes = [...]int64{256 << 10, 1 << 20}
 
 // pace finds how many submissions are worked on at once. It widens while they
 // take about as long as undisturbed ones and somebody waits, and narrows when
@@ -41,6 +44,10 @@ func (p *pace) sample(size int64, took time.Duration, now time.Time, busy bool) 
 	}
 	if i == len(sizes) || took <= 0 {
 		return // large ones take as long as their senders' lines
+	}
+	if size <= riding { // it waits for the entry that it shares: that says nothing of what is scarce
+		p.service += smoothing * (took.Seconds()/whole - p.service)
+		return
 	}
 	base := p.base[i].add(took, now)
 	p.ratio += smoothing * (float64(took)/float64(base) - p.ratio)

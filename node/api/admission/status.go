@@ -34,7 +34,7 @@ func (d *Door) Status() Status {
 		s.Waiting[c] = d.queues[c].count
 		s.Open += d.open[c]
 	}
-	s.Working, s.Width = d.working[0]+d.working[1], d.pace.open()
+	s.Working, s.Width = d.busy, d.pace.open()
 	s.Content, s.Budget = d.held[0]+d.held[1], d.limits.Content
 	s.Service = time.Duration(d.pace.service * float64(time.Second))
 	s.Backlog = d.backlog.ahead(d.now(), d.pace.perSecond())

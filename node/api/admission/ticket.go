@@ -31,6 +31,7 @@ type Ticket struct {
 	state   int
 	refusal error
 	idle    bool // open, and waiting for its sender
+	share   int  // of the door, while it is worked on
 	began   time.Time
 	rested  time.Duration // waited for its sender
 }
