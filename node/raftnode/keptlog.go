@@ -20,6 +20,21 @@ type keptLog struct {
 	holds holds
 }
 
+// GetLog implements raft.LogStore. Of the entry that a state under way ends with
+// it knows the term, also where the log begins after it: the leader asks for that
+// before it sends what comes next, and would else send the state again. Nobody is
+// sent this entry, because the one before it is not here.
+func (l *keptLog) GetLog(index uint64, entry *raft.Log) error {
+	err := l.LogStore.GetLog(index, entry)
+	if err == raft.ErrLogNotFound {
+		if term, ok := l.holds.termAt(index); ok {
+			*entry = raft.Log{Index: index, Term: term, Type: raft.LogNoop}
+			return nil
+		}
+	}
+	return err
+}
+
 // StoreLog implements raft.LogStore.
 func (l *keptLog) StoreLog(e *raft.Log) error { return l.StoreLogs([]*raft.Log{e}) }
 
@@ -72,15 +87,27 @@ type holds struct {
 
 // hold keeps the log from an index on.
 type hold struct {
-	index uint64
-	begun time.Time
-	from  int64     // holds.appended when it began
-	until time.Time // zero: until released
+	index, term uint64
+	begun       time.Time
+	from        int64     // holds.appended when it began
+	until       time.Time // zero: until released
+}
+
+// termAt returns the term of the entry that a hold begins with.
+func (h *holds) termAt(index uint64) (term uint64, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for k := range h.all {
+		if k.index == index {
+			return k.term, true
+		}
+	}
+	return 0, false
 }
 
 // take begins a hold.
-func (h *holds) take(index uint64) *hold {
-	k := &hold{index: index, begun: time.Now(), from: h.appended.Load()}
+func (h *holds) take(index, term uint64) *hold {
+	k := &hold{index: index, term: term, begun: time.Now(), from: h.appended.Load()}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.all == nil {

@@ -88,7 +88,7 @@ func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if !ok {
 		return nil, nil, fmt.Errorf("raftnode: snapshot %s was superseded", id)
 	}
-	hold := s.holds.take(m.Index)
+	hold := s.holds.take(m.Index, m.Term)
 	snap, err := s.store.Snapshot()
 	if err != nil {
 		s.holds.release(hold, false)

@@ -84,10 +84,38 @@ func TestAReplicaLeavesInTheMiddleOfATransfer(t *testing.T) {
 	leaderOf(t, others).kill()
 }
 
+// TestALogThatBeginsAfterItsSnapshotSendsOneState: a replica that was restored, or
+// was sent the state itself, has no entry at the index that a state ends with. When
+// it made its next snapshot during the transfer it did not know the term of that
+// entry any more, and sent the state again.
+func TestALogThatBeginsAfterItsSnapshotSendsOneState(t *testing.T) {
+	log := &keptLog{LogStore: raft.NewInmemStore(), holds: holds{most: 1 << 20, full: func() bool { return false }}}
+	for i := uint64(21); i <= 30; i++ {
+		if err := log.StoreLog(&raft.Log{Index: i, Term: 3}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var e raft.Log
+	if err := log.GetLog(20, &e); err != raft.ErrLogNotFound {
+		t.Fatalf("entry 20 is not there: %v", err)
+	}
+	k := log.holds.take(20, 2)
+	if err := log.GetLog(20, &e); err != nil || e.Index != 20 || e.Term != 2 {
+		t.Errorf("entry %d of term %d, %v; want 20 of term 2", e.Index, e.Term, err)
+	}
+	if err := log.GetLog(19, &e); err != raft.ErrLogNotFound {
+		t.Errorf("entry 19, which would be sent with 20: %v", err)
+	}
+	log.holds.release(k, false)
+	if err := log.GetLog(20, &e); err != raft.ErrLogNotFound {
+		t.Errorf("entry 20 after the transfer: %v", err)
+	}
+}
+
 func TestALogIsNotKeptForeverForASlowTransfer(t *testing.T) {
 	var now int64
 	h := &holds{most: 1000, full: func() bool { return now == 1 }, log: slog.New(slog.DiscardHandler)}
-	failed, slow := h.take(10), h.take(20)
+	failed, slow := h.take(10, 1), h.take(20, 1)
 	if got := h.limit(); got != 9 {
 		t.Fatalf("the log may be cut up to %d while 10 is needed", got)
 	}
@@ -103,12 +131,12 @@ func TestALogIsNotKeptForeverForASlowTransfer(t *testing.T) {
 	if got := h.limit(); got != ^uint64(0) {
 		t.Fatalf("the log may be cut up to %d long after", got)
 	}
-	h.take(30)
+	h.take(30, 1)
 	h.appended.Add(1001)
 	if got := h.limit(); got != ^uint64(0) {
 		t.Fatalf("the log may be cut up to %d though too much came meanwhile", got)
 	}
-	h.take(40)
+	h.take(40, 1)
 	now = 1
 	if got := h.limit(); got != ^uint64(0) {
 		t.Fatalf("the log may be cut up to %d though the disk is full", got)
@@ -188,7 +216,7 @@ func TestACrashBetweenAReceivedStateAndTheLogItReplaces(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			log.holds.take(6) // led before
+			log.holds.take(6, 1) // led before
 			s := &snapshots{log: log, holds: &log.holds}
 			if err := s.forget(snapshotMeta{Index: x.index, Term: x.term}); err != nil {
 				t.Fatal(err)
