@@ -6,6 +6,8 @@ import (
 	"io"
 	"log"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -15,6 +17,9 @@ import (
 
 // Supported says why no disk can be mounted here, nil when one can.
 func Supported() error {
+	if os.Geteuid() != 0 {
+		return errors.New("only root may mount a disk")
+	}
 	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -42,7 +47,28 @@ func mount(d *Disk, dir string) (*mounted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mounted{dir, server}, nil
+	return &mounted{dir, server}, keepFromChildren()
+}
+
+// keepFromChildren closes the connections to the kernel in programs that are
+// started from now on, which the library does not. A program that had one would
+// keep its own disk from ending with the process that serves it, and hang.
+func keepFromChildren() error {
+	const open = "/proc/self/fd"
+	all, err := os.ReadDir(open)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if to, err := os.Readlink(filepath.Join(open, e.Name())); err == nil && to == "/dev/fuse" {
+			fd, err := strconv.Atoi(e.Name())
+			if err != nil {
+				return err
+			}
+			syscall.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // unmount also takes away a disk that somebody has a file of open or mapped, as
