@@ -105,7 +105,8 @@ type Superior struct {
 	Bandwidth []Window `yaml:"bandwidth,omitempty"`
 }
 
-// Retry paces attempts to reach the superior: from First, doubled per failure,
+// Retry paces attempts to reach the superior: from First, doubled per failure
+// once the link has been down for as long as a failover takes (30 s),
 // up to Ceiling, with full jitter.
 type Retry struct {
 	First   Duration `yaml:"first,omitempty" default:"1s"`

@@ -70,7 +70,7 @@ func (d *Dialer) Counters() *Counters { return &d.count }
 // no longer leads. It returns when all its goroutines have ended, and may be
 // called again afterwards, never twice at once.
 func (d *Dialer) Run(ctx context.Context) {
-	p := pacer{backoff: backoff{Retry: d.cfg.Retry, random: d.cfg.Random}, replicas: len(d.cfg.Endpoints)}
+	p := pacer{backoff: backoff{Retry: d.cfg.Retry, random: d.cfg.Random}, now: d.cfg.Now, replicas: len(d.cfg.Endpoints)}
 	d.line.state.set(StateDialing)
 	defer d.line.state.set(StateOff)
 	for {

@@ -132,7 +132,8 @@ func TestAnInboxBatchFitsALedgerEntry(t *testing.T) {
 }
 
 func TestThePacerTriesEveryReplicaBeforeItWaits(t *testing.T) {
-	p := pacer{backoff: backoff{Retry: Retry{time.Second, 15 * time.Minute}, random: func() float64 { return 1 }}, replicas: 3}
+	clock := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	p := pacer{backoff: backoff{Retry: Retry{time.Second, 15 * time.Minute}, random: func() float64 { return 1 }}, now: func() time.Time { return clock }, replicas: 3}
 	lost, follower := &closure{code: codeLost}, &closure{code: codeNotLeader}
 	for i, step := range []struct {
 		c       *closure
@@ -141,7 +142,7 @@ func TestThePacerTriesEveryReplicaBeforeItWaits(t *testing.T) {
 		next    int
 	}{
 		{lost, false, 0, 1}, {follower, false, 0, 2}, {lost, false, time.Second, 0},
-		{lost, false, 0, 1}, {lost, false, 0, 2}, {lost, false, 2 * time.Second, 0},
+		{lost, false, 0, 1}, {lost, false, 0, 2}, {lost, false, time.Second, 0},
 		{lost, true, time.Second, 0}, // a good session was cut: jitter, then the same replica
 		{follower, true, 0, 1},       // the leader moved: the next at once
 		{lost, true, time.Second, 1}, // failures forgotten
@@ -151,6 +152,36 @@ func TestThePacerTriesEveryReplicaBeforeItWaits(t *testing.T) {
 	} {
 		if wait := p.after(step.c, step.healthy); wait != step.wait || p.current != step.next {
 			t.Errorf("step %d: wait %v and replica %d, want %v and %d", i, wait, p.current, step.wait, step.next)
+		}
+	}
+}
+
+func TestWaitsGrowOnlyWhenAFailoverWouldBeOver(t *testing.T) {
+	clock := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	p := pacer{backoff: backoff{Retry: Retry{time.Second, 15 * time.Minute}, random: func() float64 { return 1 }}, now: func() time.Time { return clock }, replicas: 2}
+	outage := func(c *closure) (waits []time.Duration) {
+		for range 40 {
+			wait := p.after(c, false)
+			if wait == 0 {
+				wait = p.after(c, false)
+			}
+			clock = clock.Add(wait)
+			waits = append(waits, wait)
+		}
+		return waits
+	}
+	for _, c := range []*closure{{code: codeLost}, {code: codeNotLeader}} {
+		waits := outage(c)
+		for n, wait := range waits[:30] {
+			if wait != time.Second {
+				t.Errorf("%s: wait %d is %v, while the superior elects a leader", c.code, n, wait)
+			}
+		}
+		if waits[30] != 2*time.Second || waits[39] != 15*time.Minute {
+			t.Errorf("%s: later waits are %v", c.code, waits[30:])
+		}
+		if wait := p.after(&closure{code: codeLost}, true); wait != time.Second {
+			t.Errorf("%s: after a good session the wait is %v", c.code, wait)
 		}
 	}
 }

@@ -39,14 +39,22 @@ func (b *backoff) asked() time.Duration {
 // reset forgets past failures.
 func (b *backoff) reset() { b.failures = 0 }
 
+// failover is the time in which a parent that lost its leader has another one,
+// with much to spare on a busy machine. A wait that has grown to eight seconds
+// by then would be the longest part of the outage.
+const failover = 30 * time.Second
+
 // pacer decides which of the parent's replicas is tried next, and when. A
 // round tries each once without waiting; only a whole round without a session
-// costs a wait.
+// costs a wait. Waits begin to double when the link has been down for longer
+// than a failover takes.
 type pacer struct {
 	backoff
+	now      func() time.Time
 	replicas int
 	current  int
-	tried    int // in this round
+	tried    int       // in this round
+	lost     time.Time // the first failure since the last good session; zero: none
 }
 
 // after digests how the last attempt ended and returns how long to wait.
@@ -54,7 +62,7 @@ type pacer struct {
 func (p *pacer) after(c *closure, healthy bool) time.Duration {
 	if healthy {
 		p.reset()
-		p.tried = 0
+		p.tried, p.lost = 0, time.Time{}
 	}
 	if !healthy || c.pace() == atOnce {
 		p.current = (p.current + 1) % p.replicas
@@ -71,5 +79,17 @@ func (p *pacer) after(c *closure, healthy bool) time.Duration {
 		return 0
 	}
 	p.tried = 0
-	return max(p.next(), min(c.after, p.Ceiling))
+	return max(p.again(), min(c.after, p.Ceiling))
+}
+
+// again returns the wait after a round without a session.
+func (p *pacer) again() time.Duration {
+	now := p.now()
+	if p.lost.IsZero() {
+		p.lost = now
+	}
+	if now.Sub(p.lost) < failover {
+		p.reset()
+	}
+	return p.next()
 }
