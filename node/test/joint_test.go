@@ -67,6 +67,8 @@ func TestAnyHostOfAJointFederationMayFail(t *testing.T) {
 	roads := []*road{newRoad(f, "wjw@320582", "wjw@320500"), newRoad(f, "wjw@320500", "wjw@320000"), newRoad(f, "wjw@320000", "wjw@320582")}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
+	halt := func() { cancel(); wg.Wait() }
+	t.Cleanup(halt) // also when an outage ends the test
 	for _, r := range roads {
 		wg.Go(func() { r.run(ctx, t) })
 	}
@@ -75,8 +77,7 @@ func TestAnyHostOfAJointFederationMayFail(t *testing.T) {
 			outage(t, f, roads, name)
 		}
 	}
-	cancel()
-	wg.Wait()
+	halt()
 	for _, r := range roads {
 		t.Logf("%s: %d acknowledged", r.name, len(r.sent))
 		allArrived(t, f, r.from, r.to, r.sent)
