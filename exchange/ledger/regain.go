@@ -102,7 +102,7 @@ func (t *txn) regain(peer exchange.Domain, row *ReceivedRow, b *exchange.Back) R
 		t.refer(&m, &ex)
 	}
 	fresh := t.widen(&m, &ex, b)
-	res := t.takeAgain(peer, row, &m, &ex, b, fresh)
+	res := t.takeAgain(peer, row, &m, &ex, b, fresh, known)
 	if res.Code == "" && !known {
 		t.passBack(peer, &m, &ex)
 	}
@@ -212,7 +212,8 @@ func arrived(s exchange.State) bool {
 // takeAgain applies the receipts, this domain's own as if it had just made them,
 // and goes on from there: chunks are fetched again, deliveries that nobody is
 // known to have are passed on.
-func (t *txn) takeAgain(peer exchange.Domain, row *ReceivedRow, m *exchange.Manifest, ex *Exchange, b *exchange.Back, fresh []uint16) Result {
+func (t *txn) takeAgain(peer exchange.Domain, row *ReceivedRow, m *exchange.Manifest, ex *Exchange, b *exchange.Back, fresh []uint16, known bool) Result {
+	took := t.took(ex)
 	for _, s := range b.Receipts {
 		r, ok := decodeReceipt(s)
 		if !ok || r.Exchange != m.ID || r.Manifest != ex.Digest || !indexes(r.Deliveries, len(m.To)) {
@@ -221,6 +222,9 @@ func (t *txn) takeAgain(peer exchange.Domain, row *ReceivedRow, m *exchange.Mani
 		t.takeOne(m, ex, s, &r)
 	}
 	t.catchUp(m, fresh)
+	if known && (len(fresh) > 0 || !took && t.took(ex)) { // its own leaf tells less, or that of custody never comes
+		t.note(Event{Kind: EventRegained, Exchange: m.ID, Domain: peer, Digest: ex.Digest})
+	}
 	save(t, TableExchange, ExchangeKey(m.ID), *ex)
 	if !ex.Waiting {
 		if res := t.settle(m, ex, row.Receipts); res.Code != "" {

@@ -115,6 +115,10 @@ func (w *walker) assign(class exchange.Class, row QueueRow) {
 // again says to the peer what the event of one leaf was about. Before the walk
 // began, an exchange is told as a whole where custody was taken of it, with all
 // that is known by now; what happened since is told as it happened.
+//
+// Whoever it came from gets it back where it was received: receipts that follow
+// need it there. Content that never comes is no reason to keep it back either:
+// of what still waits, no later leaf may ever tell.
 func (w *walker) again(e *Event) {
 	ex, m, res := w.open(e.Exchange)
 	if res.Code != "" {
@@ -124,7 +128,7 @@ func (w *walker) again(e *Event) {
 	switch e.Kind {
 	case EventOpened, EventDenied, EventRepeated, EventQuarantined:
 	case EventReceived:
-		if ex.Inline || !relayed { // else custody came later
+		if ex.Inline || !relayed || ex.Waiting || ex.Via == w.peer { // else custody came later
 			w.whole(&ex, m)
 		}
 	case EventCustody:

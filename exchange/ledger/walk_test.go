@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -246,4 +247,38 @@ func TestWhatIsGivenBackWithoutAReceiptOfThisOriginIsSetAside(t *testing.T) {
 	if held, _ := ledger.Held(&p.rows, city); len(held) != 1 || p.has(ledger.TableExchange, ledger.ExchangeKey(m.ID)) {
 		t.Fatal("an exchange that the domain never accepted was taken for its own")
 	}
+}
+
+// waitingRelay is the city, that began a new life before it took custody of an
+// exchange whose chunks are still at the county, and was then given back by the
+// sibling what it had said of it. The chunks were lost.
+func waitingRelay(t *testing.T) (*domain, exchange.Manifest) {
+	d := found(t, city)
+	m := manifest(1, "wjw@320582", "wjw@320583")
+	accepted := receipt(&m, exchange.Accepted, county, crypto.Digest{}, 0)
+	d.carry(county, exchange.ClassOrdinary, exchange.Message{Envelope: &exchange.Envelope{Manifest: signedManifest(&m), Deliveries: []uint16{0}, Custody: []crypto.Signed{accepted}}})
+	d.must(renewal(2))
+	d.meet(sibling)
+	b := exchange.Back{Manifest: signedManifest(&m), Deliveries: []uint16{0}, Receipts: []crypto.Signed{accepted, receipt(&m, exchange.Relayed, city, digest(accepted), 0)}}
+	d.carry(sibling, exchange.ClassControl, exchange.Message{Back: &b})
+	for class := range exchange.Class(exchange.ClassCount) {
+		d.carry(sibling, class, exchange.Message{Back: &exchange.Back{Done: [16]byte{0xee, 2}}})
+	}
+	return d, m
+}
+
+func TestWhatWaitsForLostContentIsGivenBackAllTheSame(t *testing.T) {
+	d, m := waitingRelay(t)
+	if ex, _, _ := ledger.Find(&d.rows, m.ID); !ex.Waiting || d.stateOf(m.ID, 0) != exchange.Relayed {
+		t.Fatalf("waiting %v, %s", ex.Waiting, d.stateOf(m.ID, 0))
+	}
+	d.greet(county, 2, 9)                                // it forgot that it ever sent it
+	d.pass(ledger.TimeOf(&d.rows).Add(11 * time.Minute)) // the province gives nothing back
+	d.walkOn()
+	for _, q := range d.queued(county, exchange.ClassControl) {
+		if q.Exchange == m.ID && len(d.back(&q).Receipts) == 2 {
+			return
+		}
+	}
+	t.Fatal("an exchange is not given back to the domain that sent it, because its chunks are lost")
 }
