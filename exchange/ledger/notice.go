@@ -79,7 +79,7 @@ func (t *txn) noticed(peer exchange.Domain, row *ReceivedRow, s crypto.Signed) R
 	}
 	t.stopWaiting(m, &ex)
 	t.passNotice(m, s, onward)
-	if len(onward) > 0 && t.keepNotice(m.ID, s) {
+	if (len(onward) > 0 || n.Kind == exchange.Recall && t.beyondHere(m, n.Deliveries)) && t.keepNotice(m.ID, s) {
 		t.note(Event{Kind: EventNotice, Exchange: m.ID, Domain: peer, Digest: t.sum(s.Bytes)})
 	}
 	return Result{}
@@ -98,9 +98,9 @@ func (t *txn) noticeOne(m *exchange.Manifest, n *exchange.Notice, i uint16, prep
 		return local || d.State == exchange.Arriving || d.State.Final(), Result{} // an urge does not overtake what it urges
 	}
 	queued, unsent := t.unsent(m, i, &d, voids)
-	withdrawable := d.State == exchange.Arriving || local && d.State == exchange.Arrived
+	withdrawable := d.State == exchange.Arriving && !t.mayBeBeyond(m, i) || local && d.State == exchange.Arrived
 	if !withdrawable && !unsent {
-		return local || d.State.Final(), Result{}
+		return local || d.State.Final() && !t.outrun(m, i), Result{}
 	}
 	s, r, ok := preparedRecall(prepared, i)
 	if !ok || r.Prev != d.Last || r.Exchange != m.ID || r.Manifest != n.Manifest || r.Domain != t.self.Domain || !indexes(r.Deliveries, len(m.To)) {
@@ -128,6 +128,12 @@ func (t *txn) stopWaiting(m *exchange.Manifest, ex *Exchange) {
 	ex.Waiting = false
 	save(t, TableExchange, ExchangeKey(m.ID), *ex)
 	t.delete(TableWaiting, waitingKey(ex.Source(), m))
+}
+
+// beyondHere reports whether any delivery goes further than this domain: what is
+// recalled of those may have to be chased.
+func (t *txn) beyondHere(m *exchange.Manifest, deliveries []uint16) bool {
+	return t.level() >= 2 && slices.ContainsFunc(deliveries, func(i uint16) bool { return int(i) < len(m.To) && m.To[i].Unit.Domain() != t.self.Domain })
 }
 
 func (t *txn) passNotice(m *exchange.Manifest, s crypto.Signed, onward []uint16) {

@@ -70,7 +70,8 @@ func (t *txn) forward(m *exchange.Manifest, ex *Exchange, onward []uint16) {
 		t.passed(m.ID)
 	}
 	for _, h := range hops {
-		t.enqueue(h.Peer, exchange.ClassOf(m.Urgency), QueueRow{Exchange: m.ID, Deliveries: h.Deliveries, Sent: ex.Regained})
+		sent := ex.Regained || ex.Via != "" && t.regaining(h.Peer) // in an earlier life, for all that is known here
+		t.enqueue(h.Peer, exchange.ClassOf(m.Urgency), QueueRow{Exchange: m.ID, Deliveries: h.Deliveries, Sent: sent})
 		if !ex.Inline {
 			t.put(TableOffer, pair(string(h.Peer), m.ID[:]), nil)
 		}
@@ -103,6 +104,7 @@ func (t *txn) keepReceipt(m *exchange.Manifest, s crypto.Signed, r *exchange.Rec
 	}
 	t.endOffer(m, r)
 	t.sendReceipt(m, s)
+	t.chase(m, r)
 	return true
 }
 

@@ -136,6 +136,9 @@ func (t *txn) buried(peer exchange.Domain, m *exchange.Manifest, ex *Exchange, r
 		}
 	}
 	t.unbury(m.ID)
+	if t.beyondHere(m, gone) {
+		t.keepNotice(m.ID, tomb.Notice)
+	}
 	if len(gone) < len(ex.Deliveries) {
 		return false, Result{}
 	}

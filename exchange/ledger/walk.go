@@ -201,12 +201,12 @@ func (w *walker) whole(ex *Exchange, m *exchange.Manifest) {
 }
 
 // beyond lists the deliveries that this domain passed on to the peer, or has
-// to: those that it refused or withdrew itself never went there.
+// to: those that it refused or withdrew itself never went there, as far as it knows.
 func (w *walker) beyond(ex *Exchange, m *exchange.Manifest) (out []uint16) {
 	for _, i := range ex.Deliveries {
 		d, ok := w.delivery(m.ID, i)
 		own := d.Where == w.self.Domain && (d.State == exchange.Refused || d.State == exchange.Recalled)
-		if !ok || d.State == exchange.Arriving || own {
+		if !ok || d.State == exchange.Arriving || own && !w.outrun(m, i) {
 			continue
 		}
 		if dest := m.To[i].Unit.Domain(); dest != w.self.Domain {
@@ -303,7 +303,7 @@ func (w *walker) recallAgain(m *exchange.Manifest, class exchange.Class, deliver
 		}
 		if slices.ContainsFunc(deliveries, func(i uint16) bool {
 			d, _ := w.delivery(m.ID, i)
-			return slices.Contains(n.Deliveries, i) && !d.State.Final()
+			return slices.Contains(n.Deliveries, i) && (!d.State.Final() || w.outrun(m, i))
 		}) {
 			w.assign(class, QueueRow{Message: exchange.Encode(exchange.Message{Notice: &s})})
 		}
