@@ -17,8 +17,7 @@ type arrivals struct {
 }
 
 type arrival struct {
-	peer    exchange.Domain
-	any     bool // it was given back: whoever gave it may have some of it
+	from    map[exchange.Domain]bool // neighbours that the ledger waits for: more than one may give an exchange back
 	order   []crypto.Digest
 	missing map[crypto.Digest]bool
 	trouble string // why it could not be completed when last tried
@@ -30,16 +29,19 @@ func (a *arrivals) get(id exchange.ID) *arrival {
 	return a.waiting[id]
 }
 
-func (a *arrivals) add(id exchange.ID, peer exchange.Domain, given bool, missing []crypto.Digest) {
+// add begins to wait for chunks that peer may have, or waits for them from this
+// peer as well.
+func (a *arrivals) add(id exchange.ID, peer exchange.Domain, missing []crypto.Digest) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.waiting == nil {
 		a.waiting = map[exchange.ID]*arrival{}
 	}
-	if a.waiting[id] != nil {
+	if w := a.waiting[id]; w != nil {
+		w.from[peer] = true
 		return
 	}
-	w := &arrival{peer: peer, any: given, order: missing, missing: map[crypto.Digest]bool{}}
+	w := &arrival{from: map[exchange.Domain]bool{peer: true}, order: missing, missing: map[crypto.Digest]bool{}}
 	for _, m := range missing {
 		w.missing[m] = true
 	}
@@ -86,7 +88,7 @@ func (a *arrivals) wants(peer exchange.Domain, address crypto.Digest) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, w := range a.waiting {
-		if (w.any || w.peer == peer) && w.missing[address] {
+		if w.from[peer] && w.missing[address] {
 			return true
 		}
 	}
@@ -94,11 +96,11 @@ func (a *arrivals) wants(peer exchange.Domain, address crypto.Digest) bool {
 }
 
 // stored marks a chunk as kept and returns the envelopes it completed.
-func (a *arrivals) stored(peer exchange.Domain, address crypto.Digest) (complete []exchange.ID) {
+func (a *arrivals) stored(address crypto.Digest) (complete []exchange.ID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, w := range a.waiting {
-		if (w.any || w.peer == peer) && w.missing[address] {
+		if w.missing[address] { // it is here, whoever brought it
 			delete(w.missing, address)
 			if len(w.missing) == 0 {
 				complete = append(complete, id)
@@ -121,12 +123,15 @@ func (a *arrivals) worse(id exchange.ID, trouble string) bool {
 	return true
 }
 
-// keepOnly drops arrivals from peer that are not among ids.
+// keepOnly waits for nothing of peer but what is among ids.
 func (a *arrivals) keepOnly(peer exchange.Domain, ids []exchange.ID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, w := range a.waiting {
-		if !w.any && w.peer == peer && !slices.Contains(ids, id) {
+		if !w.from[peer] || slices.Contains(ids, id) {
+			continue
+		}
+		if delete(w.from, peer); len(w.from) == 0 {
 			delete(a.waiting, id)
 		}
 	}

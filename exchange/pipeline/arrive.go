@@ -27,7 +27,7 @@ func (d *Domain) Wanted(peer exchange.Domain, most int) ([]crypto.Digest, error)
 	ctx := context.Background()
 	var out []crypto.Digest
 	for _, id := range ids {
-		if err := d.look(ctx, id); err != nil && d.arrivals.worse(id, err.Error()) {
+		if err := d.look(ctx, peer, id); err != nil && d.arrivals.worse(id, err.Error()) {
 			d.Logger.Warn("an arrived exchange cannot be completed", "exchange", id, "peer", peer, "err", err)
 		}
 		out = append(out, d.arrivals.lacks(id, most-len(out))...)
@@ -56,9 +56,11 @@ func (d *Domain) waiting(peer exchange.Domain) (ids []exchange.ID, err error) {
 	return ids, err
 }
 
-// look finds out once which chunks an envelope lacks.
-func (d *Domain) look(ctx context.Context, id exchange.ID) error {
+// look finds out once which chunks an envelope lacks, and notes that peer may
+// have them.
+func (d *Domain) look(ctx context.Context, peer exchange.Domain, id exchange.ID) error {
 	if w := d.arrivals.get(id); w != nil {
+		d.arrivals.add(id, peer, nil)
 		if len(d.arrivals.lacks(id, 1)) == 0 {
 			return d.complete(ctx, id)
 		}
@@ -72,7 +74,7 @@ func (d *Domain) look(ctx context.Context, id exchange.ID) error {
 	if err != nil {
 		return err
 	}
-	d.arrivals.add(id, ex.Via, ex.Giver != "", missing)
+	d.arrivals.add(id, peer, missing)
 	if len(missing) == 0 {
 		return d.complete(ctx, id)
 	}

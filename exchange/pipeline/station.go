@@ -146,7 +146,7 @@ func (d *Domain) PutChunk(ctx context.Context, s delivery.Session, address crypt
 	if err := d.Content.Put(ctx, address, data); err != nil {
 		return err
 	}
-	for _, id := range d.arrivals.stored(s.Peer, address) {
+	for _, id := range d.arrivals.stored(address) {
 		if err := d.complete(ctx, id); err != nil {
 			return err
 		}
