@@ -129,7 +129,7 @@ func leave(t *testing.T, dir, data string, at time.Time) (path string) {
 		t.Fatal(err)
 	}
 	name := p.Sum([]byte(data)).String()
-	path = filepath.Join(dir, name[:2], name[2:4], name)
+	path = filepath.Join(dir, name[:2], name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}

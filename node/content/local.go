@@ -33,8 +33,9 @@ type Options struct {
 	Reserve uint64
 }
 
-// Local keeps each chunk in a file of its own, in directories named by the
-// first two bytes of the address.
+// Local keeps each chunk in a file of its own, in 256 directories named by the
+// first byte of the address: a second level would make a directory, and sync
+// three, for almost every chunk of a store that is not yet large.
 type Local struct {
 	dir   string
 	opts  Options
@@ -100,7 +101,7 @@ func (l *Local) ID() [16]byte { return l.id }
 
 func (l *Local) path(a crypto.Digest) string {
 	name := a.String()
-	return filepath.Join(l.dir, chunkDir, name[:2], name[2:4], name)
+	return filepath.Join(l.dir, chunkDir, name[:2], name)
 }
 
 // Put implements Store. A chunk that is there already is read back, so that
@@ -154,33 +155,32 @@ func (l *Local) write(path string, data []byte) error {
 	return l.named(path)
 }
 
-// named returns once the name of a chunk is durable, and those of the
-// directories on the way to it, whoever made them: a concurrent upload that
-// made a directory may not have come so far as to sync its parent, and a
-// process that ended before it never will.
+// named returns once the name of a chunk is durable, and that of its
+// directory, whoever made it: a concurrent upload that made the directory may
+// not have come so far as to sync its parent, and a process that ended before
+// it never will.
 func (l *Local) named(path string) error {
 	dir := filepath.Dir(path)
 	if err := l.dirs.sync(dir); err != nil {
 		return err
 	}
 	if _, known := l.kept.Load(dir); !known {
-		for _, d := range []string{filepath.Dir(dir), filepath.Join(l.dir, chunkDir)} {
-			if err := l.dirs.sync(d); err != nil {
-				return err
-			}
+		if err := l.dirs.sync(filepath.Dir(dir)); err != nil {
+			return err
 		}
 		l.kept.Store(dir, true)
 	}
 	return failpoint.Hit(failpoint.ChunkNamed)
 }
 
-// place renames a file to its address and creates the directories on the way.
+// place renames a file to its address and creates its directory when it
+// is the first there.
 func (l *Local) place(temp, path string) error {
 	err := os.Rename(temp, path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return os.Rename(temp, path)

@@ -36,7 +36,7 @@ func open(t testing.TB, dir string, reserve uint64) *content.Local {
 
 func chunkPath(dir string, a crypto.Digest) string {
 	n := a.String()
-	return filepath.Join(dir, "chunks", n[:2], n[2:4], n)
+	return filepath.Join(dir, "chunks", n[:2], n)
 }
 
 func flip(t testing.TB, path string) {
