@@ -24,7 +24,7 @@ func chunkFiles(t *testing.T, trial *founding.Trial, name string) (dir string, f
 		t.Fatal(err)
 	}
 	dir = filepath.Join(c.Data, string(countyDomain), "content", "chunks")
-	files, err = filepath.Glob(filepath.Join(dir, "*", "*", "*"))
+	files, err = filepath.Glob(filepath.Join(dir, "*", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
