@@ -121,7 +121,7 @@ func believedByNobody(t *testing.T, conf *config.Node) {
 // spoilContent damages one chunk of the county, then removes all of them.
 func spoilContent(t *testing.T, conf *config.Node) {
 	dir := filepath.Join(conf.Data, string(county), "content", "chunks")
-	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*"))
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d chunks, %v", len(files), err)
 	}
