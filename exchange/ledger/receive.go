@@ -127,15 +127,16 @@ func (t *txn) takesCustody(receipts []crypto.Signed) bool {
 }
 
 // repeated answers an envelope of a known exchange with this domain's own
-// receipts. Other content, or deliveries that did not come before, cannot be
-// a repetition.
+// receipts. Other content cannot be a repetition. Deliveries that did not come
+// before are those that somebody on the road had forgotten, or forgot to have
+// withdrawn: they are taken in beside the others.
 func (t *txn) repeated(peer exchange.Domain, row *ReceivedRow, e *exchange.Envelope, m *exchange.Manifest, known *Exchange, digest crypto.Digest) Result {
 	if known.Digest != digest {
 		return t.holdFor(peer, row, "an exchange of the same id with other content is already stored")
 	}
 	for _, i := range e.Deliveries {
 		if _, found := slices.BinarySearch(known.Deliveries, i); !found {
-			if known.Regained || t.livedBefore(peer) { // one of the two forgot a part of it
+			if known.Regained || t.livedBefore(peer) || t.level() >= 2 { // somebody on the road forgot a part of it
 				return t.regain(peer, row, &exchange.Back{Manifest: e.Manifest, Deliveries: e.Deliveries, Receipts: e.Custody, Inline: e.Inline})
 			}
 			return t.holdFor(peer, row, "a stored exchange comes again with deliveries that were not there before")

@@ -102,6 +102,10 @@ func (t *txn) regain(peer exchange.Domain, row *ReceivedRow, b *exchange.Back) R
 		t.refer(&m, &ex)
 	}
 	fresh := t.widen(&m, &ex, b)
+	ex.Parts = ex.Parts || known && len(fresh) > 0
+	if known && len(fresh) > 0 && !ex.Waiting && !t.hasContent(&ex, m.ID) {
+		ex.Waiting = true // its content was given up with the deliveries that were recalled
+	}
 	res := t.takeAgain(peer, row, &m, &ex, b, fresh, known)
 	if res.Code == "" && !known {
 		t.passBack(peer, &m, &ex)
@@ -162,7 +166,7 @@ func (t *txn) widen(m *exchange.Manifest, ex *Exchange, b *exchange.Back) (fresh
 			continue
 		}
 		ex.Deliveries = slices.Insert(slices.Clone(ex.Deliveries), at, i)
-		d := Delivery{State: exchange.Arriving, At: t.now, Where: t.self.Domain, Last: t.sum(t.upTo(ex))}
+		d := Delivery{State: exchange.Arriving, At: t.now, Where: t.self.Domain, Last: t.upTo(m, ex, b.Receipts, i)}
 		if r, ok := decodeReceipt(ex.Custody[0]); ex.Via == "" && ok { // it accepted all of them
 			d = Delivery{State: exchange.Accepted, At: r.At, Where: t.self.Domain, Last: d.Last}
 		}
@@ -247,15 +251,6 @@ func (t *txn) takeAgain(peer exchange.Domain, row *ReceivedRow, m *exchange.Mani
 		t.put(TableOffer, pair(string(peer), m.ID[:]), offerBack) // it may lack some, too
 	}
 	return Result{}
-}
-
-// upTo returns the signed bytes of the receipt by which the exchange came here.
-func (t *txn) upTo(ex *Exchange) []byte {
-	last := ex.Custody[len(ex.Custody)-1]
-	if r, ok := decodeReceipt(last); ok && r.Domain == t.self.Domain && len(ex.Custody) > 1 {
-		last = ex.Custody[len(ex.Custody)-2]
-	}
-	return last.Bytes
 }
 
 func (t *txn) takeOne(m *exchange.Manifest, ex *Exchange, s crypto.Signed, r *exchange.Receipt) {

@@ -25,6 +25,7 @@ type Exchange struct {
 	// from there.
 	Giver    exchange.Domain `cbor:"20,keyasint,omitempty"`
 	Regained bool            `cbor:"21,keyasint,omitempty"` // this domain had forgotten it
+	Parts    bool            `cbor:"22,keyasint,omitempty"` // some deliveries came later than others: Custody may not be that of all
 }
 
 // Source is the neighbour that chunks come from.
@@ -62,6 +63,7 @@ type QueueRow struct {
 	At         exchange.Time `cbor:"4,keyasint"`
 	Sent       bool          `cbor:"5,keyasint,omitempty"` // queued again: an earlier numbering may have carried it
 	Back       []uint32      `cbor:"8,keyasint,omitempty"` // given back, with the receipts of these numbers of arrival
+	Road       []uint32      `cbor:"9,keyasint,omitempty"` // custody that goes along, by numbers of arrival; none: that of the exchange
 }
 
 // Link is the state of one neighbour.

@@ -28,7 +28,9 @@ func (t *txn) settle(m *exchange.Manifest, ex *Exchange, receipts []crypto.Signe
 		t.keepReceipt(m, s, &r)
 		switch r.State {
 		case exchange.Accepted, exchange.Relayed:
-			ex.Custody = append(ex.Custody, s)
+			if !t.took(ex) {
+				ex.Custody = append(ex.Custody, s)
+			}
 			onward = append(onward, r.Deliveries...)
 		case exchange.Arrived:
 			t.deliver(m, r.Deliveries)
@@ -71,7 +73,10 @@ func (t *txn) forward(m *exchange.Manifest, ex *Exchange, onward []uint16) {
 	}
 	for _, h := range hops {
 		sent := ex.Regained || ex.Via != "" && t.regaining(h.Peer) // in an earlier life, for all that is known here
-		t.enqueue(h.Peer, exchange.ClassOf(m.Urgency), QueueRow{Exchange: m.ID, Deliveries: h.Deliveries, Sent: sent})
+		for _, row := range t.passages(m, ex, h.Deliveries) {
+			row.Sent = sent
+			t.enqueue(h.Peer, exchange.ClassOf(m.Urgency), row)
+		}
 		if !ex.Inline {
 			t.put(TableOffer, pair(string(h.Peer), m.ID[:]), nil)
 		}

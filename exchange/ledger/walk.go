@@ -192,7 +192,10 @@ func (w *walker) whole(ex *Exchange, m *exchange.Manifest) {
 	}
 	if open := slices.DeleteFunc(passed, func(i uint16) bool { d, _ := w.delivery(m.ID, i); return d.State.Final() }); len(open) > 0 {
 		w.row.Sent++
-		w.assign(class, QueueRow{Exchange: m.ID, Deliveries: open, Sent: w.row.Cursor < w.row.From})
+		for _, row := range w.passages(m, ex, open) {
+			row.Sent = w.row.Cursor < w.row.From
+			w.assign(class, row)
+		}
 		if !ex.Inline {
 			w.put(TableOffer, pair(string(w.peer), m.ID[:]), offerBack)
 		}

@@ -39,19 +39,11 @@ func (d *Domain) prepareBack(ctx context.Context, f *federation, peer exchange.D
 	if !known {
 		ex = ledger.Stored{Exchange: ledger.Exchange{Manifest: b.Manifest, Digest: d.digest(b.Manifest), Custody: road}, M: m}
 	}
-	row.Receipts, err = d.wordsFor(ctx, f, &ex, d.silent(&ex, known, b))
+	if known && !d.hasContent(&ex) {
+		return nil // what was recalled left nothing: it is fetched first
+	}
+	row.Receipts, err = d.wordsFor(ctx, f, &ex, d.silent(&ex, known, b), b.Receipts)
 	return err
-}
-
-// livedBefore reports whether a neighbour began a new life and may have
-// forgotten something.
-func (d *Domain) livedBefore(peer exchange.Domain) (yes bool) {
-	_ = d.Log.View(func(r ledger.Reader) error {
-		link, _, err := ledger.LinkOf(r, peer)
-		yes = err == nil && link.Incarnation > 1
-		return err
-	})
-	return yes
 }
 
 // via is the neighbour that an exchange comes from, "" at its origin.
@@ -168,13 +160,40 @@ func (d *Domain) firstWords(ctx context.Context, f *federation, ex *ledger.Store
 			open = append(open, i)
 		}
 	}
-	return d.wordsFor(ctx, f, ex, open)
+	return d.wordsFor(ctx, f, ex, open, nil)
 }
 
-func (d *Domain) wordsFor(ctx context.Context, f *federation, ex *ledger.Stored, open []uint16) ([]crypto.Signed, error) {
+// wordsFor signs the first words about deliveries, those that came by the same
+// custody together. given are receipts that are not stored yet.
+func (d *Domain) wordsFor(ctx context.Context, f *federation, ex *ledger.Stored, open []uint16, given []crypto.Signed) (out []crypto.Signed, err error) {
 	if len(open) == 0 {
 		return nil, nil
 	}
+	origin := ex.M.From.Domain()
+	if len(given) == 0 && !ex.Mixed() {
+		return d.wordsAfter(ctx, f, ex, open, ledger.RoadFor(d.Provider.Sum, &ex.Exchange, nil, d.Domain, origin, open[0]))
+	}
+	known := slices.Concat(d.kept(ex.M.ID), given)
+	for len(open) > 0 {
+		var group, rest []uint16
+		road := ledger.RoadFor(d.Provider.Sum, &ex.Exchange, known, d.Domain, origin, open[0])
+		for _, i := range open {
+			if other := ledger.RoadFor(d.Provider.Sum, &ex.Exchange, known, d.Domain, origin, i); d.digest(other[len(other)-1]) == d.digest(road[len(road)-1]) {
+				group = append(group, i)
+			} else {
+				rest = append(rest, i)
+			}
+		}
+		words, err := d.wordsAfter(ctx, f, ex, group, road)
+		if err != nil {
+			return nil, err
+		}
+		out, open = append(out, words...), rest
+	}
+	return out, nil
+}
+
+func (d *Domain) wordsAfter(ctx context.Context, f *federation, ex *ledger.Stored, open []uint16, road []crypto.Signed) ([]crypto.Signed, error) {
 	v := verdict{local: open}
 	if origin := ex.M.From.Domain() == d.Domain; !origin {
 		var err error
@@ -182,17 +201,16 @@ func (d *Domain) wordsFor(ctx context.Context, f *federation, ex *ledger.Stored,
 			return nil, &unjudged{ex.M.ID, err}
 		}
 	}
-	return d.custodyReceipts(&ex.M, ex.Digest, d.cameBy(ex.Custody), v)
+	return d.custodyReceipts(&ex.M, ex.Digest, road, v)
 }
 
-// cameBy leaves out what this domain itself said beyond the origin's receipt.
-func (d *Domain) cameBy(custody []crypto.Signed) []crypto.Signed {
-	if n := len(custody); n > 1 {
-		if r, err := ledger.DecodeReceipt(custody[n-1]); err == nil && r.Domain == d.Domain {
-			return custody[:n-1]
-		}
-	}
-	return custody
+// hasContent reports whether a stored exchange's content is in this domain's
+// keeping: it came along, or the domain took custody of some of it.
+func (d *Domain) hasContent(ex *ledger.Stored) bool {
+	return ex.Inline || slices.ContainsFunc(d.kept(ex.M.ID), func(s crypto.Signed) bool {
+		r, err := ledger.DecodeReceipt(s)
+		return err == nil && r.Domain == d.Domain && r.State.Custody()
+	})
 }
 
 func covered(part, whole []uint16) bool {
@@ -202,12 +220,9 @@ func covered(part, whole []uint16) bool {
 // backMessage builds what a row that gives an exchange back carries.
 func backMessage(r ledger.Reader, q *ledger.QueueRow, ex *ledger.Stored) ([]byte, error) {
 	b := exchange.Back{Manifest: ex.Manifest, Deliveries: q.Deliveries}
-	for _, n := range q.Back {
-		s, ok, err := ledger.ReceiptAt(r, ex.M.ID, n)
-		if err != nil || !ok {
-			return nil, exchange.Errorf(exchange.Internal, "pipeline.next", "receipt %d of %s is not stored: %w", n, ex.M.ID, err)
-		}
-		b.Receipts = append(b.Receipts, s)
+	var err error
+	if b.Receipts, err = receiptsAt(r, ex.M.ID, q.Back); err != nil {
+		return nil, err
 	}
 	if ex.Inline {
 		for i := range ex.M.Chunks() {
@@ -215,6 +230,18 @@ func backMessage(r ledger.Reader, q *ledger.QueueRow, ex *ledger.Stored) ([]byte
 		}
 	}
 	return exchange.Encode(exchange.Message{Back: &b}), nil
+}
+
+// receiptsAt reads receipts by their numbers of arrival.
+func receiptsAt(r ledger.Reader, id exchange.ID, numbers []uint32) (out []crypto.Signed, err error) {
+	for _, n := range numbers {
+		s, ok, err := ledger.ReceiptAt(r, id, n)
+		if err != nil || !ok {
+			return nil, exchange.Errorf(exchange.Internal, "pipeline.next", "receipt %d of %s is not stored: %w", n, id, err)
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // mostOwed is how many rows may wait for a peer before a walk pauses for its

@@ -20,7 +20,7 @@ func (d *Domain) prepareEnvelope(ctx context.Context, f *federation, peer exchan
 		return err
 	}
 	if known, err := d.stored(m.ID); err == nil && known.Digest == d.digest(e.Manifest) {
-		if (known.Regained || d.livedBefore(peer)) && !covered(e.Deliveries, known.Deliveries) {
+		if !covered(e.Deliveries, known.Deliveries) { // somebody on the road forgot a part of it
 			return d.prepareBack(ctx, f, peer, &exchange.Back{Manifest: e.Manifest, Deliveries: e.Deliveries, Receipts: e.Custody, Inline: e.Inline}, row)
 		}
 		return nil // a repetition: the ledger answers with the receipts it has

@@ -122,6 +122,11 @@ func message(r ledger.Reader, q *ledger.QueueRow) ([]byte, error) {
 		return backMessage(r, q, &ex)
 	}
 	e := exchange.Envelope{Manifest: ex.Manifest, Deliveries: q.Deliveries, Custody: ex.Custody}
+	if len(q.Road) > 0 {
+		if e.Custody, err = receiptsAt(r, ex.M.ID, q.Road); err != nil {
+			return nil, err
+		}
+	}
 	if ex.Inline {
 		for i := range ex.M.Chunks() {
 			e.Inline = append(e.Inline, r.Get(ledger.TableInline, ledger.InlineKey(ex.M.ID, uint32(i))))

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -95,7 +96,11 @@ func (d *Domain) withdrawn(ex *ledger.Stored, deliveries []uint16) (unsent map[u
 				}
 				at[peer], epochs[peer] = sequence, ledger.Numbering(self, link)
 			}
-			unsent[i] = sequence != 0
+			row, _, err := ledger.Get[ledger.QueueRow](r, ledger.TableQueue, ledger.QueueKey(peer, class, sequence))
+			if err != nil {
+				return err
+			}
+			unsent[i] = sequence != 0 && slices.Contains(row.Deliveries, i) // what is in another row counts as sent
 		}
 		return nil
 	})

@@ -109,7 +109,7 @@ func (c *checker) arriving(s *subject, i uint16, d *ledger.Delivery) {
 	switch {
 	case !s.Waiting:
 		c.errorf(DeliveryArriving, delivery(s.id, i), "it is arriving, but its exchange waits for nothing")
-	case !slices.ContainsFunc(s.Custody, func(r crypto.Signed) bool { return c.sum(r) == d.Last }):
+	case s.byDigest[d.Last] == nil || !s.byDigest[d.Last].State.Custody() || !s.byDigest[d.Last].Covers(i):
 		c.errorf(DeliveryUnbacked, delivery(s.id, i), "it is arriving, and does not name the custody that it came with")
 	}
 }

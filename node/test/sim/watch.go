@@ -67,7 +67,8 @@ func (x *watch) meant(g *group, m ledger.Mutation) {
 }
 
 // sent sees each row that leaves. A sequence always carries the same, and an
-// exchange crosses a link under one sequence only.
+// exchange crosses a link under one sequence only: for each of its recipients,
+// for an origin that forgot to have withdrawn one sends it to that one later.
 func (x *watch) sent(e *end, row delivery.Row) {
 	key := rowKey(e.session.SendEpoch, e.p.r.g.info.Domain, e.peer, row.Class, row.Sequence)
 	sum := sha256.Sum256(row.Message)
@@ -87,11 +88,13 @@ func (x *watch) crosses(e *end, row delivery.Row) {
 		return
 	}
 	m, err := ledger.DecodeManifest(msg.Envelope.Manifest)
-	key := fmt.Sprintf("%x %s>%s/%s", e.session.SendEpoch[:4], e.p.r.g.info.Domain, e.peer, m.ID)
-	if err != nil || x.crossed[key] {
-		x.w.failf("exchange %s is sent twice (%v)", key, err)
+	for _, i := range msg.Envelope.Deliveries {
+		key := fmt.Sprintf("%x %s>%s/%s/%d", e.session.SendEpoch[:4], e.p.r.g.info.Domain, e.peer, m.ID, i)
+		if err != nil || x.crossed[key] {
+			x.w.failf("exchange %s is sent twice (%v)", key, err)
+		}
+		x.crossed[key] = true
 	}
-	x.crossed[key] = true
 }
 
 func rowKey(epoch [16]byte, from, to exchange.Domain, c exchange.Class, sequence uint64) string {
