@@ -71,14 +71,36 @@ func (t *txn) chase(m *exchange.Manifest, r *exchange.Receipt) {
 			out = append(out, i)
 		}
 	}
-	if len(out) == 0 {
+	if len(out) > 0 {
+		t.passRecalls(m, out)
+	}
+}
+
+// recallBehind sends the recalls that came while an exchange still arrived after
+// it, when it is passed on at last.
+func (t *txn) recallBehind(m *exchange.Manifest, ex *Exchange) {
+	if t.level() < 2 || t.self.Incarnation <= 1 { // else nothing that is recalled goes on
 		return
 	}
+	var out []uint16
+	for _, i := range ex.Deliveries {
+		if d, ok := t.delivery(m.ID, i); ok && d.WaitsHere(t.self.Domain) && m.To[i].Unit.Domain() != t.self.Domain {
+			out = append(out, i)
+		}
+	}
+	if len(out) > 0 {
+		t.passRecalls(m, out)
+	}
+}
+
+// passRecalls passes on what is kept of recalls, as far as it is about these
+// deliveries.
+func (t *txn) passRecalls(m *exchange.Manifest, deliveries []uint16) {
 	for _, s := range t.notices(m.ID) {
 		n, ok := decodeNotice(s)
 		if !ok || n.Kind != exchange.Recall {
 			continue
 		}
-		t.passNotice(m, s, slices.DeleteFunc(slices.Clone(out), func(i uint16) bool { return !slices.Contains(n.Deliveries, i) }))
+		t.passNotice(m, s, slices.DeleteFunc(slices.Clone(deliveries), func(i uint16) bool { return !slices.Contains(n.Deliveries, i) }))
 	}
 }

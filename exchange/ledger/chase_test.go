@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -43,6 +44,25 @@ func TestARecallDoesNotEndAtAStationThatMayHaveForgottenToHavePassedItOn(t *test
 	res := d.carry(province, exchange.ClassOrdinary, exchange.Message{Notice: recall(&m, 0)}, receipt(&m, exchange.Recalled, city, digest(accepted), 0))
 	if res.Code != "" || d.stateOf(m.ID, 0) != exchange.Arriving || d.notices(county) != 1 {
 		t.Fatalf("%+v; it is %s, and %d recalls go on to the county", res, d.stateOf(m.ID, 0), d.notices(county))
+	}
+}
+
+func TestARecallThatCameWhileTheContentWasFetchedFollowsIt(t *testing.T) {
+	d, m, accepted, relayed := sentAgain(t, false)
+	d.greet(county, 2, 9) // what is said to it waits for the walk, and the walk finds nothing to say yet
+	d.carry(province, exchange.ClassOrdinary, exchange.Message{Notice: recall(&m, 0)}, receipt(&m, exchange.Recalled, city, digest(accepted), 0))
+	d.pass(ledger.TimeOf(&d.rows).Add(11 * time.Minute))
+	d.walkOn()
+	if n := d.notices(county); n != 0 {
+		t.Fatalf("%d recalls", n)
+	}
+	for class := range exchange.Class(exchange.ClassCount) {
+		d.carry(province, class, exchange.Message{Back: &exchange.Back{Done: [16]byte{0xee, 2}}})
+	}
+	d.must(ledger.Command{Custody: &ledger.Custody{Exchange: m.ID, Receipts: []crypto.Signed{relayed}, Stored: []exchange.Stored{{Replica: "a"}}}})
+	rows := d.queued(county, exchange.ClassOrdinary)
+	if n := len(rows); n < 2 || rows[n-2].Exchange != m.ID || d.notices(county) != 1 {
+		t.Fatalf("%d rows, %d recalls", n, d.notices(county))
 	}
 }
 

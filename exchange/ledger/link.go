@@ -139,8 +139,8 @@ func (t *txn) tell(peer exchange.Domain, table Table, has map[exchange.Domain]ui
 			t.fail("the statement of %s in table %d cannot be read", issuer, table)
 			return
 		}
-		if table == TablePolicy && peer == t.self.Parent && issuer != peer {
-			return // policy goes down; up goes only what a restored superior forgot of its own
+		if table == TablePolicy && peer == t.self.Parent && !t.cameDown(issuer, peer) {
+			return
 		}
 		if number > has[issuer] && t.told(peer, table, issuer) < number {
 			lacks = append(lacks, latest{issuer, s, number})
@@ -150,6 +150,13 @@ func (t *txn) tell(peer exchange.Domain, table Table, has map[exchange.Domain]ui
 		t.markTold(peer, table, l.issuer, l.number)
 		t.assign(peer, exchange.ClassControl, QueueRow{Message: exchange.Encode(wrap(l.signed))})
 	}
+}
+
+// cameDown reports whether a policy of an issuer came through this domain's
+// superior. Policy goes down; up goes only what a superior that was restored
+// forgot, of its own or of those above it.
+func (t *txn) cameDown(issuer, superior exchange.Domain) bool {
+	return issuer == superior || t.level() >= 2 && issuer != t.self.Domain
 }
 
 func (t *txn) forgetTold(peer exchange.Domain) {

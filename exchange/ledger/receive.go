@@ -201,6 +201,7 @@ func (t *txn) custody(c *Custody) Result {
 	if given {
 		t.forwardRest(m, &ex, ex.Deliveries, c.Receipts)
 	}
+	t.recallBehind(m, &ex)
 	t.note(Event{Kind: EventCustody, Exchange: m.ID, Digest: ex.Digest})
 	return Result{Exchange: c.Exchange}
 }

@@ -240,17 +240,22 @@ func (t *txn) takeAgain(peer exchange.Domain, row *ReceivedRow, m *exchange.Mani
 			save(t, TableExchange, ExchangeKey(m.ID), *ex)
 		}
 		t.forwardRest(m, ex, rest, row.Receipts)
+		t.recallBehind(m, ex)
 		return Result{}
 	}
+	t.lookAt(peer, m, ex)
+	t.put(TableOffer, pair(string(peer), m.ID[:]), offerBack) // it may lack some, too
+	return Result{}
+}
+
+// lookAt waits for the chunks of an exchange from one more neighbour: who gives
+// it back, or gets it back, may have some that others lack.
+func (t *txn) lookAt(peer exchange.Domain, m *exchange.Manifest, ex *Exchange) {
 	if ex.Giver == "" { // it waited before the domain forgot more of it
 		ex.Giver = ex.Via
 		save(t, TableExchange, ExchangeKey(m.ID), *ex)
 	}
-	t.put(TableWaiting, waitingKey(peer, m), nil) // whoever gives it back may have chunks that others lack
-	if ex.Via != peer {
-		t.put(TableOffer, pair(string(peer), m.ID[:]), offerBack) // it may lack some, too
-	}
-	return Result{}
+	t.put(TableWaiting, waitingKey(peer, m), nil)
 }
 
 func (t *txn) takeOne(m *exchange.Manifest, ex *Exchange, s crypto.Signed, r *exchange.Receipt) {

@@ -89,7 +89,8 @@ func (t *txn) keepUnits(s crypto.Signed, from exchange.Domain) bool {
 // unitKey orders units by domain: domain ‖ 0 ‖ local name.
 func unitKey(u exchange.Unit) []byte { return pair(string(u.Domain()), []byte(u.Local())) }
 
-// keepPolicy stores a newer bundle and passes it down. It reports whether the
+// keepPolicy stores a newer bundle and passes it down, or on towards its issuer
+// when it comes from below. It reports whether the
 // bundle was newer.
 func (t *txn) keepPolicy(s crypto.Signed, from exchange.Domain) bool {
 	b, err := decodeStatement[exchange.PolicyBundle](s, crypto.ContextPolicy)
@@ -98,7 +99,8 @@ func (t *txn) keepPolicy(s crypto.Signed, from exchange.Domain) bool {
 	}
 	t.self.Revisions.Policy++
 	save(t, TableMeta, keyDomain, t.self)
-	t.flood(TablePolicy, b.Issuer, b.Number, from, true, exchange.Message{Policy: &s})
+	forgotten := t.level() >= 2 && from != "" && from != t.self.Parent && b.Issuer != t.self.Domain // whoever is above may have forgotten it as well
+	t.flood(TablePolicy, b.Issuer, b.Number, from, !forgotten, exchange.Message{Policy: &s})
 	t.note(Event{Kind: EventPolicy, Domain: b.Issuer, Person: b.Author, Digest: t.sum(s.Bytes)})
 	return true
 }

@@ -276,6 +276,9 @@ func (w *walker) giveBack(ex *Exchange, m *exchange.Manifest, class exchange.Cla
 	slices.Sort(back)
 	w.row.Given++
 	w.assign(class, QueueRow{Exchange: m.ID, Deliveries: deliveries, Back: back})
+	if ex.Waiting { // whoever gets it back may have chunks that are lost here
+		w.lookAt(w.peer, m, ex)
+	}
 	if !ex.Inline {
 		w.put(TableOffer, pair(string(w.peer), m.ID[:]), offerBack)
 	}

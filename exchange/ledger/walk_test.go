@@ -282,3 +282,35 @@ func TestWhatWaitsForLostContentIsGivenBackAllTheSame(t *testing.T) {
 	}
 	t.Fatal("an exchange is not given back to the domain that sent it, because its chunks are lost")
 }
+
+func TestWhoLacksTheContentOfWhatItGivesBackLooksForItThere(t *testing.T) {
+	d := found(t, city)
+	d.must(renewal(2))
+	d.meet(sibling)
+	m := manifest(1, "wjw@320582", "wjw@320583")
+	accepted := receipt(&m, exchange.Accepted, county, crypto.Digest{}, 0)
+	relayed := receipt(&m, exchange.Relayed, city, digest(accepted), 0)
+	b := exchange.Back{Manifest: signedManifest(&m), Deliveries: []uint16{0}, Receipts: []crypto.Signed{accepted, relayed}}
+	d.carry(sibling, exchange.ClassControl, exchange.Message{Back: &b})
+	d.greet(county, 2, 9) // it forgot that it ever sent it, and may have the content
+	d.pass(ledger.TimeOf(&d.rows).Add(11 * time.Minute))
+	d.walkOn()
+	for _, peer := range []exchange.Domain{county, sibling} {
+		found := false
+		ledger.Waiting(&d.rows, peer, func(id exchange.ID) bool { found = id == m.ID; return !found })
+		if !found {
+			t.Errorf("nobody looks for its chunks at %s", peer)
+		}
+	}
+	// And who gets it back offers them, whichever side it came from.
+	e := found(t, sibling)
+	e.must(renewal(2))
+	e.meet(city)
+	b.Receipts = append(b.Receipts, receipt(&m, exchange.Arrived, sibling, digest(relayed), 0))
+	e.carry(city, exchange.ClassOrdinary, exchange.Message{Back: &b})
+	offered := false
+	ledger.Offered(&e.rows, city, func(id exchange.ID) bool { offered = id == m.ID; return !offered })
+	if !offered {
+		t.Error("what the county still has is not on offer to the city")
+	}
+}

@@ -189,11 +189,12 @@ func (w *world) codes(codes ...exchange.Code) []exchange.Code {
 	return codes
 }
 
-// regained reports whether a domain was given an exchange back.
+// regained reports whether a domain was given an exchange back, or got a part of
+// it later than the rest: custody of that part was taken later, too.
 func (w *world) regained(d exchange.Domain, id exchange.ID) (yes bool) {
 	w.at[d].view(func(r ledger.Reader) {
 		ex, _, _ := ledger.Find(r, id)
-		yes = ex.Regained
+		yes = ex.Mixed()
 	})
 	return yes
 }

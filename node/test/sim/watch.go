@@ -70,7 +70,7 @@ func (x *watch) meant(g *group, m ledger.Mutation) {
 // exchange crosses a link under one sequence only: for each of its recipients,
 // for an origin that forgot to have withdrawn one sends it to that one later.
 func (x *watch) sent(e *end, row delivery.Row) {
-	key := rowKey(e.session.SendEpoch, e.p.r.g.info.Domain, e.peer, row.Class, row.Sequence)
+	key := rowKey(e.numbering(), e.p.r.g.info.Domain, e.peer, row.Class, row.Sequence)
 	sum := sha256.Sum256(row.Message)
 	was, known := x.rows[key]
 	if known && was != sum {
@@ -88,13 +88,27 @@ func (x *watch) crosses(e *end, row delivery.Row) {
 		return
 	}
 	m, err := ledger.DecodeManifest(msg.Envelope.Manifest)
+	numbering := e.numbering()
 	for _, i := range msg.Envelope.Deliveries {
-		key := fmt.Sprintf("%x %s>%s/%s/%d", e.session.SendEpoch[:4], e.p.r.g.info.Domain, e.peer, m.ID, i)
+		key := fmt.Sprintf("%x %s>%s/%s/%d", numbering[:4], e.p.r.g.info.Domain, e.peer, m.ID, i)
 		if err != nil || x.crossed[key] {
 			x.w.failf("exchange %s is sent twice (%v)", key, err)
 		}
 		x.crossed[key] = true
 	}
+}
+
+// numbering is that of the rows which were just read. The session may be of an
+// earlier one: its peer is gone, a new life of it has greeted and is not there
+// yet, and what is sent reaches nobody.
+func (e *end) numbering() (epoch [16]byte) {
+	_ = e.p.View(func(r ledger.Reader) error {
+		self, _, _ := ledger.SelfOf(r)
+		link, _, err := ledger.LinkOf(r, e.peer)
+		epoch = ledger.Numbering(self, link)
+		return err
+	})
+	return epoch
 }
 
 func rowKey(epoch [16]byte, from, to exchange.Domain, c exchange.Class, sequence uint64) string {
