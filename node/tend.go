@@ -17,10 +17,11 @@ import (
 const (
 	tendFirst = 10 * time.Minute // after the start, when it has other things to do
 	tendEvery = 24 * time.Hour   // from the beginning of one round to that of the next
-	// sweepGrace spares chunks that were kept lately: those of an upload, whose
-	// lease lasts a day, and those of a command that is on its way here.
-	sweepGrace = 7 * 24 * time.Hour
-	leaseLife  = 24 * time.Hour // of pipeline's uploads
+	// sweepGrace spares chunks that were kept lately: those of an upload, which
+	// lasts a day at most, and those of a command that is on its way here. It must
+	// stay well above ledger.MostUpload.
+	sweepGrace = 7 * ledger.MostUpload
+	leaseLife  = ledger.MostUpload
 )
 
 // tending looks after the content that is stored here: what nobody refers to

@@ -220,6 +220,28 @@ func TestAnUploadIsProtectedByItsLease(t *testing.T) {
 	}
 }
 
+func TestAnUploadWithoutALeaseIsProtectedByItsAge(t *testing.T) {
+	for _, c := range []struct {
+		level   uint32
+		created time.Duration // before the commit
+		taken   bool
+	}{{2, 0, true}, {2, ledger.MostUpload, true}, {2, ledger.MostUpload + time.Millisecond, false}, {2, -ledger.MostUpload - time.Millisecond, false}, {1, 0, false}} {
+		d := blank(t, province)
+		b := bootstrap(province)
+		b.Level = c.level
+		d.must(ledger.Command{Bootstrap: b})
+		m := manifest(1, "bgt@320000", "wjw@320582")
+		m.Created = (d.now + 1).Add(-c.created)
+		s := submission(&m, 1)
+		s.Inline, s.Stored = nil, []exchange.Stored{{Replica: "a"}}
+		if c.taken {
+			d.must(ledger.Command{Submit: s})
+		} else {
+			d.refused(ledger.Command{Submit: s}, exchange.Unavailable)
+		}
+	}
+}
+
 func TestADeadlineIsKeptUntilTheLastDeliveryEnds(t *testing.T) {
 	d := found(t, province)
 	m := manifest(1, "bgt@320000", "wjw@320582", "wjw@320500", "wjw@320000")

@@ -177,10 +177,17 @@ var refusals = []struct {
 		m.Parts = append(m.Parts, m.Parts[0])
 		return ledger.Command{Submit: submission(&m, 3)}
 	}},
-	{"an upload without a lease", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
+	{"an upload that took two days", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
 		m := manifest(3, "bgt@320000", "wjw@320582")
+		m.Created -= 2 * day
 		s := submission(&m, 3)
 		s.Inline, s.Stored = nil, []exchange.Stored{{Replica: "a"}}
+		return ledger.Command{Submit: s}
+	}},
+	{"an upload whose lease is gone", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {
+		m := manifest(3, "bgt@320000", "wjw@320582")
+		s := submission(&m, 3)
+		s.Inline, s.Stored, s.Lease = nil, []exchange.Stored{{Replica: "a"}}, [16]byte{9}
 		return ledger.Command{Submit: s}
 	}},
 	{"receipts that leave a delivery open", func(*domain, *exchange.Manifest, *exchange.Manifest) ledger.Command {

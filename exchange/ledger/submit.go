@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"github.com/yizhan-exchange/yizhan/crypto"
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
@@ -43,11 +45,22 @@ func (t *txn) submit(s *Submit) Result {
 	return Result{Exchange: m.ID, Receipts: s.Receipts[:1], State: exchange.Accepted}
 }
 
-// uploaded checks that all content is here: in the command, or on a majority
-// under a lease that protected it until now.
+// MostUpload is how old a submission may be at its commit when its chunks had
+// no lease. It is much shorter than what a sweep of the content spares anyway.
+const MostUpload = 24 * time.Hour
+
+// uploaded checks that all content is here: in the command, or on a majority,
+// where nobody swept it meanwhile. From level 2 on its age says that, and a
+// lease is for uploads of older programs: each costs an entry of the log.
 func (t *txn) uploaded(m *exchange.Manifest, s *Submit) Result {
 	if len(s.Inline) > 0 {
 		return t.keepInline(m, s.Inline)
+	}
+	if s.Lease == [16]byte{} && t.level() >= 2 {
+		if m.Created.Add(MostUpload) < t.now || t.now.Add(MostUpload) < m.Created {
+			return refuse(exchange.Unavailable, "the upload took longer than %s; submit again", MostUpload)
+		}
+		return t.kept(s.Stored)
 	}
 	lease, ok := load[Lease](t, TableLease, s.Lease[:])
 	if !ok || lease.Until < t.now {

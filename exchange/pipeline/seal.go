@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	chunksInFlight = 4              // of 1 MiB, for each submission
-	uploadLease    = 24 * time.Hour // a slower upload begins again
+	chunksInFlight = 4                 // of 1 MiB, for each submission
+	uploadLease    = ledger.MostUpload // a slower upload begins again
 )
 
 // sealed is what sealing a submission made.
@@ -52,7 +52,7 @@ func (d *Domain) sealAll(ctx context.Context, w *submission, open func(int) (io.
 	header := exchange.Encode(w.header)
 	store := &chunkKeeper{domain: d, inline: fitsInline(len(header), w.header.Files)}
 	if !store.inline {
-		if w.sealed.lease, err = d.takeLease(ctx, w.caller.Unit); err != nil {
+		if w.sealed.lease, err = d.protect(ctx, w.caller.Unit); err != nil {
 			return err
 		}
 	}
@@ -145,7 +145,18 @@ func (k *chunkKeeper) keep(address crypto.Digest, data []byte) error {
 	return nil
 }
 
-// takeLease protects chunks from collection until the commit.
+// protect keeps chunks from collection until the commit. From level 2 on their
+// age does (see ledger.MostUpload), and there is no lease.
+func (d *Domain) protect(ctx context.Context, u exchange.Unit) (id [16]byte, err error) {
+	young := false
+	err = d.Log.View(func(r ledger.Reader) error { young = ledger.LevelOf(r) >= 2; return nil })
+	if err != nil || young {
+		return id, err
+	}
+	return d.takeLease(ctx, u)
+}
+
+// takeLease is protect in a domain of older programs.
 func (d *Domain) takeLease(ctx context.Context, u exchange.Unit) (id [16]byte, err error) {
 	if _, err := io.ReadFull(d.Random, id[:]); err != nil {
 		return id, err
