@@ -8,8 +8,9 @@ import (
 	"github.com/yizhan-exchange/yizhan/exchange"
 )
 
-// acknowledger commits what the peer has acknowledged, at most every 50 ms or
-// 256 rows, because each commit costs a ledger entry. What it has not
+// acknowledger commits what the peer has acknowledged, at most every 250 ms or
+// 256 rows: each commit costs an entry of the log on every replica, and nothing
+// waits for it but the room that the rows take up. What it has not
 // committed when a session ends is in the peer's next greeting.
 type acknowledger struct {
 	mu    sync.Mutex

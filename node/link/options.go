@@ -25,7 +25,7 @@ const (
 	closedLimit    = 3 * time.Second   // for telling the station that a session ended
 	readRows       = 64                // rows of one Station.Next
 	readBytes      = 256 << 10         // bytes of one Station.Next
-	ackEvery       = 50 * time.Millisecond
+	ackEvery       = 250 * time.Millisecond
 	ackRows        = 256
 	handshakeLimit = 10 * time.Second
 	linger         = time.Second // how long an ended session may still say why
