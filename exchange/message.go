@@ -61,8 +61,9 @@ type Back struct {
 	Deliveries []uint16        `cbor:"2,keyasint,omitempty"` // those that came from it, or went to it
 	Receipts   []crypto.Signed `cbor:"3,keyasint,omitempty"` // the road to this domain first
 	Inline     [][]byte        `cbor:"4,keyasint,omitempty"`
-	Done       [16]byte        `cbor:"5,keyasint,omitzero"` // the life to which everything of this class was given back
-	Have       ID              `cbor:"6,keyasint,omitzero"` // the answer: its chunks were fetched again
+	Done       [16]byte        `cbor:"5,keyasint,omitzero"`  // the life to which everything of this class was given back
+	Have       ID              `cbor:"6,keyasint,omitzero"`  // the answer: its chunks were fetched again
+	Lacks      bool            `cbor:"7,keyasint,omitempty"` // its chunks are lost here: whoever has some offers them
 }
 
 // Void is what Message.Void signs, under crypto.ContextVoid: the message of a

@@ -158,3 +158,18 @@ func TestARecallThatWasNotOutrunIsNotSentAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestARecalledEnvelopeThatSeveralOfferNoLongerWaits: its chunks were lost at the
+// province as well, which was given it back and may have them after all.
+func TestARecalledEnvelopeThatSeveralOfferNoLongerWaits(t *testing.T) {
+	d, m, accepted := waiting(t, "wjw@320582")
+	b := exchange.Back{Manifest: signedManifest(m), Deliveries: []uint16{0}, Receipts: []crypto.Signed{accepted}}
+	d.carry(county, exchange.ClassControl, exchange.Message{Back: &b})
+	if ex, _, _ := ledger.Find(&d.rows, m.ID); ex.Giver == "" || d.rows.Rows(ledger.TableWaiting) != 2 {
+		t.Fatalf("it waits for %d neighbours", d.rows.Rows(ledger.TableWaiting))
+	}
+	d.carry(province, exchange.ClassOrdinary, exchange.Message{Notice: recall(m, 0)}, receipt(m, exchange.Recalled, city, digest(accepted), 0))
+	if ex, _, _ := ledger.Find(&d.rows, m.ID); ex.Waiting || ex.Giver != "" || d.rows.Rows(ledger.TableWaiting) != 0 {
+		t.Fatalf("it was recalled, and waits for %d neighbours", d.rows.Rows(ledger.TableWaiting))
+	}
+}

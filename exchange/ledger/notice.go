@@ -115,9 +115,10 @@ func (t *txn) noticeOne(m *exchange.Manifest, n *exchange.Notice, i uint16, prep
 }
 
 // stopWaiting gives up the chunks of an envelope of which nothing is left to
-// deliver.
+// deliver. What this domain had custody of once, and forgot, it fetches all the
+// same: others may need it.
 func (t *txn) stopWaiting(m *exchange.Manifest, ex *Exchange) {
-	if !ex.Waiting || ex.Giver != "" {
+	if !ex.Waiting || ex.Giver != "" && t.hasContent(ex, m.ID) {
 		return
 	}
 	for _, i := range ex.Deliveries {
@@ -125,9 +126,12 @@ func (t *txn) stopWaiting(m *exchange.Manifest, ex *Exchange) {
 			return
 		}
 	}
-	ex.Waiting = false
-	save(t, TableExchange, ExchangeKey(m.ID), *ex)
+	if ex.Giver != "" { // more than one may offer them
+		t.haveIt(m, ex)
+	}
 	t.delete(TableWaiting, waitingKey(ex.Source(), m))
+	ex.Waiting, ex.Giver = false, ""
+	save(t, TableExchange, ExchangeKey(m.ID), *ex)
 }
 
 // beyondHere reports whether any delivery goes further than this domain: what is

@@ -230,6 +230,9 @@ func (t *txn) takeAgain(peer exchange.Domain, row *ReceivedRow, m *exchange.Mani
 		t.note(Event{Kind: EventRegained, Exchange: m.ID, Domain: peer, Digest: ex.Digest})
 	}
 	save(t, TableExchange, ExchangeKey(m.ID), *ex)
+	if b.Lacks && !ex.Inline {
+		t.put(TableOffer, pair(string(peer), m.ID[:]), offerBack)
+	}
 	if !ex.Waiting {
 		if res := t.settle(m, ex, row.Receipts); res.Code != "" {
 			return res
@@ -243,8 +246,7 @@ func (t *txn) takeAgain(peer exchange.Domain, row *ReceivedRow, m *exchange.Mani
 		t.recallBehind(m, ex)
 		return Result{}
 	}
-	t.lookAt(peer, m, ex)
-	t.put(TableOffer, pair(string(peer), m.ID[:]), offerBack) // it may lack some, too
+	t.lookAt(peer, m, ex) // whoever gives it back may have chunks that others lack
 	return Result{}
 }
 

@@ -61,9 +61,10 @@ type QueueRow struct {
 	Deliveries []uint16      `cbor:"2,keyasint,omitempty"`
 	Message    []byte        `cbor:"3,keyasint,omitempty"`
 	At         exchange.Time `cbor:"4,keyasint"`
-	Sent       bool          `cbor:"5,keyasint,omitempty"` // queued again: an earlier numbering may have carried it
-	Back       []uint32      `cbor:"8,keyasint,omitempty"` // given back, with the receipts of these numbers of arrival
-	Road       []uint32      `cbor:"9,keyasint,omitempty"` // custody that goes along, by numbers of arrival; none: that of the exchange
+	Sent       bool          `cbor:"5,keyasint,omitempty"`  // queued again: an earlier numbering may have carried it
+	Back       []uint32      `cbor:"8,keyasint,omitempty"`  // given back, with the receipts of these numbers of arrival
+	Lacks      bool          `cbor:"10,keyasint,omitempty"` // given back without having its chunks
+	Road       []uint32      `cbor:"9,keyasint,omitempty"`  // custody that goes along, by numbers of arrival; none: that of the exchange
 }
 
 // Link is the state of one neighbour.

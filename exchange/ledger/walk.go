@@ -275,8 +275,8 @@ func (w *walker) giveBack(ex *Exchange, m *exchange.Manifest, class exchange.Cla
 	}
 	slices.Sort(back)
 	w.row.Given++
-	w.assign(class, QueueRow{Exchange: m.ID, Deliveries: deliveries, Back: back})
-	if ex.Waiting { // whoever gets it back may have chunks that are lost here
+	w.assign(class, QueueRow{Exchange: m.ID, Deliveries: deliveries, Back: back, Lacks: ex.Waiting})
+	if ex.Waiting && !w.has(TableWaiting, waitingKey(w.peer, m)) { // whoever gets it back may have chunks that are lost here
 		w.lookAt(w.peer, m, ex)
 	}
 	if !ex.Inline {

@@ -302,15 +302,24 @@ func TestWhoLacksTheContentOfWhatItGivesBackLooksForItThere(t *testing.T) {
 			t.Errorf("nobody looks for its chunks at %s", peer)
 		}
 	}
+	var row ledger.QueueRow
+	for _, q := range d.queued(county, exchange.ClassControl) {
+		if q.Exchange == m.ID {
+			row = q
+		}
+	}
+	if !row.Lacks {
+		t.Error("it is given back as if its chunks were here")
+	}
 	// And who gets it back offers them, whichever side it came from.
 	e := found(t, sibling)
 	e.must(renewal(2))
 	e.meet(city)
-	b.Receipts = append(b.Receipts, receipt(&m, exchange.Arrived, sibling, digest(relayed), 0))
+	b.Receipts, b.Lacks = append(b.Receipts, receipt(&m, exchange.Arrived, sibling, digest(relayed), 0)), true
 	e.carry(city, exchange.ClassOrdinary, exchange.Message{Back: &b})
 	offered := false
 	ledger.Offered(&e.rows, city, func(id exchange.ID) bool { offered = id == m.ID; return !offered })
 	if !offered {
-		t.Error("what the county still has is not on offer to the city")
+		t.Error("what the sibling may still have is not on offer to the city")
 	}
 }

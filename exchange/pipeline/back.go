@@ -219,7 +219,7 @@ func covered(part, whole []uint16) bool {
 
 // backMessage builds what a row that gives an exchange back carries.
 func backMessage(r ledger.Reader, q *ledger.QueueRow, ex *ledger.Stored) ([]byte, error) {
-	b := exchange.Back{Manifest: ex.Manifest, Deliveries: q.Deliveries}
+	b := exchange.Back{Manifest: ex.Manifest, Deliveries: q.Deliveries, Lacks: q.Lacks}
 	var err error
 	if b.Receipts, err = receiptsAt(r, ex.M.ID, q.Back); err != nil {
 		return nil, err
