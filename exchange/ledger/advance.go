@@ -8,14 +8,18 @@ import (
 )
 
 // advance moves one delivery by a receipt, where the receipt supersedes what is
-// known.
-func (t *txn) advance(m *exchange.Manifest, i uint16, r *exchange.Receipt, digest crypto.Digest) {
+// known. It reports whether the receipt contradicts that instead: custody of what
+// is recalled, or the recall of what is not.
+func (t *txn) advance(m *exchange.Manifest, i uint16, r *exchange.Receipt, digest crypto.Digest) (contradicts bool) {
 	d, ok := t.delivery(m.ID, i)
-	if !ok || int(i) >= len(m.To) || !supersedes(r, &d, m.From.Domain(), m.To[i].Unit.Domain()) {
-		return
+	if !ok || int(i) >= len(m.To) {
+		return false
+	}
+	if !supersedes(r, &d, m.From.Domain(), m.To[i].Unit.Domain()) {
+		return d.State == exchange.Recalled && r.State.Custody() || d.State != exchange.Recalled && r.State == exchange.Recalled
 	}
 	if d.State == exchange.Arriving && (r.State == exchange.Accepted || r.State == exchange.Relayed) && r.Domain != t.self.Domain {
-		return // who passed it on says nothing of what becomes of it here
+		return false // who passed it on says nothing of what becomes of it here
 	}
 	ended := r.State.Final() && !d.State.Final()
 	d.State, d.At, d.Where, d.Last = r.State, r.At, r.Domain, digest
@@ -26,6 +30,7 @@ func (t *txn) advance(m *exchange.Manifest, i uint16, r *exchange.Receipt, diges
 	if ended && m.From.Domain() == t.self.Domain {
 		t.ended(m)
 	}
+	return false
 }
 
 // supersedes tells whether a receipt is later news than a delivery's state.

@@ -29,6 +29,9 @@ func (t *txn) mayBeBeyond(m *exchange.Manifest, i uint16) bool {
 
 // regaining reports whether a neighbour still has to give back what it knows.
 func (t *txn) regaining(peer exchange.Domain) bool {
+	if t.self.Incarnation <= 1 {
+		return false
+	}
 	link, _ := load[Link](t, TableLink, []byte(peer))
 	return link.Regaining != 0
 }
@@ -57,17 +60,12 @@ func (t *txn) outrun(m *exchange.Manifest, i uint16) bool {
 	return recalled >= 0 && custody > recalled
 }
 
-// chase sends the recalls that are kept here after what outran them, when a new
-// receipt shows that something did.
-func (t *txn) chase(m *exchange.Manifest, r *exchange.Receipt) {
-	if r.State != exchange.Recalled && !r.State.Custody() {
-		return
-	}
+// chase sends the recalls that are kept here after what outran them. deliveries
+// are those of a new receipt that contradicts what was known.
+func (t *txn) chase(m *exchange.Manifest, deliveries []uint16) {
 	var out []uint16
-	for _, i := range r.Deliveries {
-		d, ok := t.delivery(m.ID, i)
-		contradicted := r.State.Custody() == (d.State == exchange.Recalled) // the ordinary way is that both move together
-		if ok && contradicted && m.To[i].Unit.Domain() != t.self.Domain && t.outrun(m, i) {
+	for _, i := range deliveries {
+		if m.To[i].Unit.Domain() != t.self.Domain && t.outrun(m, i) {
 			out = append(out, i)
 		}
 	}

@@ -104,12 +104,15 @@ func (t *txn) keepReceipt(m *exchange.Manifest, s crypto.Signed, r *exchange.Rec
 	}
 	t.put(TableSeen, seen, nil)
 	save(t, TableReceipt, sequenceKey(m.ID[:], t.next(TableReceipt, m.ID[:])), s)
+	var odd []uint16
 	for _, i := range r.Deliveries {
-		t.advance(m, i, r, digest)
+		if t.advance(m, i, r, digest) {
+			odd = append(odd, i)
+		}
 	}
 	t.endOffer(m, r)
 	t.sendReceipt(m, s)
-	t.chase(m, r)
+	t.chase(m, odd)
 	return true
 }
 
