@@ -29,10 +29,15 @@ type Door struct {
 	quota   quota
 	status  Status // counters; the rest is filled in when asked
 	open    [classes]int
-	working [2]int   // shares of those open that do not wait for their senders: others, 特急
-	busy    int      // how many those are
-	held    [2]int64 // bytes of content: others, 特急
+	working [2]int    // shares of those open that do not wait for their senders: others, 特急
+	busy    int       // how many those are
+	held    [2]int64  // bytes of content: others, 特急
+	urgent  time.Time // when 特急 was let in last
+	rests   bool      // only 特急 is let in: see rest
 }
+
+// pressing is how long after one 特急 room is made for the next.
+const pressing = 10 * time.Second
 
 // NewDoor makes a door. now is time.Now but in tests.
 func NewDoor(l Limits, now func() time.Time) *Door {
@@ -154,7 +159,7 @@ func (d *Door) fits(t *Ticket) bool {
 	case others >= max(1, most-d.reserve), t.class == Bulk && d.open[Bulk] >= max(1, most/4):
 		return false
 	}
-	return d.working[0] < max(1, width-d.working[1]) && d.affords(t, 0, d.limits.Content/4)
+	return !d.rests && d.working[0] < max(1, width-d.working[1]) && d.affords(t, 0, d.limits.Content/4)
 }
 
 // affords reports whether content fits with what its group leaves to the
@@ -179,6 +184,9 @@ func (d *Door) grant(t *Ticket) {
 	d.flows[t.flow]++
 	d.work(t, +1)
 	d.holds(t, t.hold)
+	if t.class == MostUrgent {
+		d.urgent = t.began
+	}
 	d.status.Admitted++
 	close(t.turn)
 }
@@ -207,6 +215,21 @@ func share(size int64) int {
 func (d *Door) holds(t *Ticket, by int64) {
 	d.held[t.group()] += by
 	d.status.PeakContent = max(d.status.PeakContent, d.held[0]+d.held[1])
+}
+
+// rest keeps the door closed to all but 特急 for a while: one at a time is still
+// too much, because what was taken in goes on to other domains afterwards.
+func (d *Door) rest(gap time.Duration) {
+	if gap <= 0 || d.rests {
+		return
+	}
+	d.rests = true
+	time.AfterFunc(gap, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.rests = false
+		d.serve()
+	})
 }
 
 // drop refuses a ticket that waits.

@@ -448,3 +448,35 @@ func bounds(t *testing.T, seed uint64, d *Door) {
 		t.Fatalf("seed %d: %s of %s waits and fits", seed, k.class, k.flow)
 	}
 }
+
+func TestTheDoorRestsForMostUrgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := NewDoor(limits(), time.Now)
+		one := func(c Class, took time.Duration) {
+			k := arrive(t, d, "a", c, 64*kib)
+			if err := k.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(took)
+			k.Done(true)
+		}
+		one(Ordinary, 20*time.Millisecond)
+		for range 100 {
+			one(MostUrgent, 200*time.Millisecond)
+		}
+		one(Ordinary, 200*time.Millisecond)
+		ended := time.Now()
+		behind := arrive(t, d, "b", Ordinary, 64*kib)
+		if behind.state != waits {
+			t.Fatal("another comes in at once")
+		}
+		one(MostUrgent, 0) // as if nobody had been there
+		if err := behind.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if gap := time.Since(ended); gap < 200*time.Millisecond || gap > longestGap {
+			t.Errorf("the next comes in after %v", gap)
+		}
+		behind.Done(false)
+	})
+}

@@ -4,9 +4,12 @@ import "time"
 
 const (
 	leastOpen  = 1    // worked on at once, however slow it gets
+	leastPart  = 0.25 // of the time in which one is worked on, while there is 特急
 	firstOpen  = 2    // before anything was measured: a storm finds a small door
-	tolerance  = 2.5  // times the undisturbed time at which the door narrows
-	narrowing  = 0.85 // of the width, each time
+	tolerance  = 2    // times the undisturbed time at which the door narrows
+	narrowing  = 0.85 // of the width, each time; half of it when it is twice too slow
+	settling   = 3    // samples until a width below one is changed again
+	longestGap = time.Second
 	smoothing  = 0.15 // weight of the newest sample
 	baseWindow = time.Minute
 	firstGuess = 50 * time.Millisecond // of a submission's time, before any was measured
@@ -36,8 +39,9 @@ func newPace(most int) pace {
 }
 
 // sample takes the time of one that was accepted. busy tells whether others
-// waited, so that more could have been worked on.
-func (p *pace) sample(size int64, took time.Duration, now time.Time, busy bool) {
+// waited, so that more could have been worked on; pressing, that there is 特急
+// to make room for.
+func (p *pace) sample(size int64, took time.Duration, now time.Time, busy, pressing bool) {
 	i := 0
 	for i < len(sizes) && size > sizes[i] {
 		i++
@@ -49,15 +53,24 @@ func (p *pace) sample(size int64, took time.Duration, now time.Time, busy bool) 
 		p.service += smoothing * (took.Seconds()/whole - p.service)
 		return
 	}
-	base := p.base[i].add(took, now)
+	base := p.base[i].add(took, now, busy)
 	p.ratio += smoothing * (float64(took)/float64(base) - p.ratio)
 	p.service += smoothing * (took.Seconds() - p.service)
-	if p.since++; p.since < int(p.width) {
+	least := 1.0 * leastOpen
+	if pressing {
+		least = leastPart
+	}
+	p.width = max(p.width, least)
+	if p.since++; p.since < int(p.width) || p.width < 1 && p.since < settling {
 		return
 	}
 	switch {
+	case p.ratio > 2*tolerance:
+		p.width = max(least, p.width/2)
 	case p.ratio > tolerance:
-		p.width = max(min(leastOpen, p.most), p.width*narrowing)
+		p.width = max(least, p.width*narrowing)
+	case busy && p.width < 1:
+		p.width = min(1, p.width/narrowing)
 	case busy:
 		p.width = min(p.most, p.width+1)
 	default:
@@ -67,24 +80,44 @@ func (p *pace) sample(size int64, took time.Duration, now time.Time, busy bool) 
 }
 
 // open is how many may be worked on at once.
-func (p *pace) open() int { return int(p.width) }
+func (p *pace) open() int { return max(1, int(p.width)) }
+
+// gap is for how long nobody is let in after one was worked on.
+func (p *pace) gap() time.Duration {
+	if p.width >= 1 {
+		return 0
+	}
+	return min(longestGap, time.Duration(p.service*(1/p.width-1)*float64(time.Second)))
+}
 
 // perSecond is how many can be done in a second at this pace.
 func (p *pace) perSecond() float64 { return p.width / max(p.service, 0.001) }
 
-// least is the smallest value of the last one to two windows.
+// least is the shortest that submissions took on the average for a while, in
+// the last one to two windows. Before one came while nobody waited, it is not
+// above firstGuess: a storm must not pass for the ordinary.
 type least struct {
+	average       time.Duration // 0: none yet
+	quiet         bool
 	began         time.Time
 	current, last time.Duration
 }
 
-func (l *least) add(v time.Duration, now time.Time) time.Duration {
-	switch {
-	case l.current == 0:
-		l.began, l.current, l.last = now, v, v
-	case now.Sub(l.began) >= baseWindow:
-		l.began, l.last, l.current = now, l.current, v
+func (l *least) add(took time.Duration, now time.Time, busy bool) time.Duration {
+	if !busy && !l.quiet {
+		*l = least{quiet: true}
 	}
-	l.current = min(l.current, v)
-	return min(l.current, l.last)
+	if l.average == 0 {
+		l.average, l.began, l.current, l.last = took, now, took, took
+	}
+	l.average += time.Duration(smoothing * float64(took-l.average))
+	if now.Sub(l.began) >= baseWindow {
+		l.began, l.last, l.current = now, l.current, l.average
+	}
+	l.current = min(l.current, l.average)
+	shortest := min(l.current, l.last)
+	if !l.quiet {
+		shortest = min(shortest, firstGuess)
+	}
+	return shortest
 }

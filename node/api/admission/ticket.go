@@ -170,7 +170,10 @@ func (t *Ticket) Done(accepted bool) {
 		d.holds(t, -t.hold)
 		if accepted {
 			now := d.now()
-			d.pace.sample(t.size, now.Sub(t.began)-t.rested, now, d.waitingNow() > 0)
+			d.pace.sample(t.size, now.Sub(t.began)-t.rested, now, d.waitingNow() > 0, now.Sub(d.urgent) < pressing)
+			if t.class != MostUrgent {
+				d.rest(d.pace.gap() * time.Duration(t.share) / whole)
+			}
 		}
 	default:
 		return
