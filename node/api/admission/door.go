@@ -18,6 +18,7 @@ type Door struct {
 	limits  Limits
 	reserve int // of limits.Submissions, for 特急
 	now     func() time.Time
+	after   func(time.Duration, func()) // time.AfterFunc but in tests
 
 	mu      sync.Mutex
 	queues  [classes]queue
@@ -43,7 +44,7 @@ const pressing = 10 * time.Second
 func NewDoor(l Limits, now func() time.Time) *Door {
 	reserve := max(1, l.Submissions/4)
 	return &Door{
-		limits: l, reserve: reserve, now: now, flows: map[string]int{},
+		limits: l, reserve: reserve, now: now, after: later, flows: map[string]int{},
 		pace: newPace(max(1, l.Submissions-reserve)), quota: quota{perMinute: float64(l.MostUrgent), buckets: map[string]bucket{}},
 	}
 }
@@ -224,13 +225,15 @@ func (d *Door) rest(gap time.Duration) {
 		return
 	}
 	d.rests = true
-	time.AfterFunc(gap, func() {
+	d.after(gap, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.rests = false
 		d.serve()
 	})
 }
+
+func later(d time.Duration, f func()) { time.AfterFunc(d, f) }
 
 // drop refuses a ticket that waits.
 func (d *Door) drop(t *Ticket, why Reason) {

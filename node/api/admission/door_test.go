@@ -397,9 +397,17 @@ func TestWhateverHappensTheBoundsHold(t *testing.T) {
 		now := time.Unix(0, 0)
 		l := Limits{Submissions: 1 + r.IntN(24), Content: int64(LeastContent + r.IntN(100<<20)), MostUrgent: r.IntN(50), Waiting: 64, Patience: time.Second}
 		d := NewDoor(l, func() time.Time { return now })
+		var wake func() // of the only rest that there can be
+		var at time.Time
+		d.after = func(gap time.Duration, f func()) { wake, at = f, now.Add(gap) }
 		var all []*Ticket
 		for range 600 {
 			now = now.Add(time.Duration(r.IntN(20)) * time.Millisecond)
+			if wake != nil && !now.Before(at) {
+				f := wake
+				wake = nil
+				f()
+			}
 			switch n := r.IntN(10); {
 			case n < 4:
 				size := int64(r.IntN(100 * kib))

@@ -36,7 +36,7 @@ const (
 var faultNames = [faultKinds]string{"crash", "crash-all", "transfer", "isolation", "partition", "cut-session", "slow-link", "slow-follower",
 	"lost-answer", "lost-reply", "disk-full", "skew", "lost-chunk", "late-rows", "new-statements", "restore"}
 
-// String returns the name that -without takes.
+// String returns the name that -often takes.
 func (f Fault) String() string { return faultNames[f] }
 
 // Faults lists all kinds.
@@ -59,7 +59,7 @@ func (w *world) choose() {
 	share := r.IntN(4) // 0: a quiet run
 	for f := range faultKinds {
 		in := r.IntN(4) < share+1 && share > 0
-		if in && !slices.Contains(w.Without, f) {
+		if (in || slices.Contains(w.Often, f)) && !slices.Contains(w.Without, f) {
 			w.faults[f] = rand.New(w.stream("fault " + f.String()))
 		}
 	}
@@ -88,6 +88,9 @@ func (w *world) plan() {
 		{Restore, 8 * time.Second, w.restoreOne},
 		{NewStatements, 6 * time.Second, func(r *rand.Rand) { w.spawn("publish", func() { w.publish(r) }) }},
 	} {
+		if slices.Contains(w.Often, s.kind) {
+			s.every /= 3
+		}
 		if w.faults[s.kind] != nil {
 			w.recur(s.kind, s.every, s.do)
 		}

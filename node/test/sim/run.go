@@ -13,6 +13,7 @@ import (
 type Options struct {
 	Seed    uint64
 	Without []Fault   // kinds of faults to leave out
+	Often   []Fault   // kinds that every run has, three times as often
 	Plant   Plant     // a bug to plant
 	Trace   io.Writer // nil: nobody looks
 }
@@ -20,6 +21,7 @@ type Options struct {
 // Result of a run.
 type Result struct {
 	Seed    uint64
+	Often   []Fault
 	Failure string // "": every promise was kept
 	Faults  []Fault
 	Stats   Stats
@@ -61,7 +63,7 @@ func Run(k Kit, o Options) Result {
 	w.dump()
 	w.close()
 	w.stats.Steps = w.steps
-	return Result{Seed: o.Seed, Failure: w.failure, Faults: w.present(), Stats: w.stats, Trace: w.hash}
+	return Result{Seed: o.Seed, Often: o.Often, Failure: w.failure, Faults: w.present(), Stats: w.stats, Trace: w.hash}
 }
 
 func (w *world) found() {
@@ -113,5 +115,9 @@ func Shrink(k Kit, o Options) (needed []Fault, last Result) {
 
 // Command is what replays a run.
 func (r Result) Command() string {
-	return fmt.Sprintf("go test ./node/test/sim -run TestSeeds -seed %d -v", r.Seed)
+	often := ""
+	for _, f := range r.Often {
+		often += " -often " + f.String()
+	}
+	return fmt.Sprintf("go test ./node/test/sim -run TestSeeds -seed %d%s -v", r.Seed, often)
 }

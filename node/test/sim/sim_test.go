@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -18,7 +19,19 @@ var (
 	seed  = flag.Uint64("seed", 0, "replay this seed and print what happens")
 	seeds = flag.Uint64("seeds", 200, "how many seeds TestSeeds plays")
 	from  = flag.Uint64("from", 1, "the first of them")
+	often []sim.Fault
 )
+
+func init() {
+	flag.Func("often", "a KIND of fault that every run has, three times as often; may be given again", func(name string) error {
+		f, ok := sim.ParseFault(name)
+		if !ok {
+			return fmt.Errorf("there is no fault %q; there are %v", name, sim.Faults())
+		}
+		often = append(often, f)
+		return nil
+	})
+}
 
 // TestMain lets garbage wait: a run is short, and everything of it goes at once.
 func TestMain(m *testing.M) {
@@ -69,11 +82,11 @@ func TestSeeds(t *testing.T) {
 		return
 	}
 	begin, total, failed := time.Now(), sim.Stats{}, 0
-	play(k, *from, *seeds, sim.Options{}, func(r sim.Result) bool {
+	play(k, *from, *seeds, sim.Options{Often: often}, func(r sim.Result) bool {
 		total = total.Plus(r.Stats)
 		if r.Failure != "" {
 			failed++
-			needed, _ := sim.Shrink(k, sim.Options{Seed: r.Seed})
+			needed, _ := sim.Shrink(k, sim.Options{Seed: r.Seed, Often: often})
 			t.Errorf("seed %d: %s\n\tit needs %v\n\t%s", r.Seed, r.Failure, needed, r.Command())
 		}
 		return failed < 5
@@ -82,7 +95,7 @@ func TestSeeds(t *testing.T) {
 }
 
 func replay(t *testing.T, k sim.Kit) {
-	r := sim.Run(k, sim.Options{Seed: *seed, Trace: os.Stderr})
+	r := sim.Run(k, sim.Options{Seed: *seed, Often: often, Trace: os.Stderr})
 	t.Logf("faults %v; %+v", r.Faults, r.Stats)
 	if r.Failure != "" {
 		t.Fatal(r.Failure)
