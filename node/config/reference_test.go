@@ -46,7 +46,7 @@ var reference = []struct{ key, en, zh string }{
 	{"domains[].superior.domain", "division code of the superior; leave `superior` out at the top", "上级交换域代码；最高级不填 `superior`"},
 	{"domains[].superior.endpoints[]", "`listen.link` of each replica of the superior; this domain always dials", "上级各副本 `listen.link` 的地址；总是由下级发起连接"},
 	{"domains[].superior.channel", "`tlcp` (GB/T 38636) or `tls`; as the superior says in `subordinates`", "`tlcp`（GB/T 38636）或 `tls`；与上级 `subordinates` 一致"},
-	{"domains[].superior.retry.first", "first wait after a failed attempt, doubled per failure, with full jitter", "首次重试等待，每次失败加倍，带随机抖动"},
+	{"domains[].superior.retry.first", "first wait after a failed attempt, doubled per failure once the link has been down for 30 s, with full jitter", "首次重试等待，链路中断满 30 秒后每次失败加倍，带随机抖动"},
 	{"domains[].superior.retry.ceiling", "longest wait between attempts", "最长重试等待"},
 	{"domains[].superior.bandwidth[].from", "hour of the day at which a cap on content begins, 0 to 23", "限速起始小时，0 至 23"},
 	{"domains[].superior.bandwidth[].to", "hour at which it ends, exclusive, 0 to 24; a window may pass midnight", "限速结束小时（不含），0 至 24；可跨午夜"},
