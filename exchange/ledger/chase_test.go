@@ -127,16 +127,22 @@ func TestARecallThatWasOutrunIsSentAfterIt(t *testing.T) {
 		"the origin hears of the arrival first": {{exchange.Relayed, city}, {exchange.Arrived, county}, {exchange.Recalled, city}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, m := atOrigin(t)
-			d.must(ledger.Command{Notice: &ledger.Notice{Notice: *recall(m, 0)}})
-			for _, h := range history {
-				d.hear(m, h)
-			}
-			if d.notices(city) != 2 {
-				t.Fatalf("%d recalls go on", d.notices(city))
+			if n := recallsAfter(t, history); n != 2 {
+				t.Fatalf("%d recalls go on", n)
 			}
 		})
 	}
+}
+
+// recallsAfter recalls an exchange at its origin, which then hears what others
+// say of it, and returns how often the recall was sent.
+func recallsAfter(t *testing.T, history []says) int {
+	d, m := atOrigin(t)
+	d.must(ledger.Command{Notice: &ledger.Notice{Notice: *recall(m, 0)}})
+	for _, h := range history {
+		d.hear(m, h)
+	}
+	return d.notices(city)
 }
 
 func TestARecallThatWasNotOutrunIsNotSentAgain(t *testing.T) {
@@ -147,13 +153,8 @@ func TestARecallThatWasNotOutrunIsNotSentAgain(t *testing.T) {
 		"it was signed for all the same": {{exchange.Relayed, city}, {exchange.Arrived, county}, {exchange.SignedFor, county}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, m := atOrigin(t)
-			d.must(ledger.Command{Notice: &ledger.Notice{Notice: *recall(m, 0)}})
-			for _, h := range history {
-				d.hear(m, h)
-			}
-			if d.notices(city) != 1 {
-				t.Fatalf("%d recalls go on", d.notices(city))
+			if n := recallsAfter(t, history); n != 1 {
+				t.Fatalf("%d recalls go on", n)
 			}
 		})
 	}

@@ -67,9 +67,14 @@ func parentOf(d exchange.Domain) exchange.Domain {
 
 // found returns a founded domain with one voter, "a", and open links to its
 // neighbours.
-func found(t testing.TB, name exchange.Domain) *domain {
+func found(t testing.TB, name exchange.Domain) *domain { return foundAt(t, name, ledger.FeatureLevel) }
+
+// foundAt is found at a feature level.
+func foundAt(t testing.TB, name exchange.Domain, level uint32) *domain {
 	d := blank(t, name)
-	d.must(ledger.Command{Bootstrap: bootstrap(name)})
+	b := bootstrap(name)
+	b.Level = level
+	d.must(ledger.Command{Bootstrap: b})
 	for _, peer := range []exchange.Domain{province, city, county, sibling} {
 		if parentOf(name) == peer || parentOf(peer) == name {
 			d.must(ledger.Command{Open: &ledger.OpenLink{Peer: peer, Incarnation: 1, Term: 1, Epoch: epochOf(peer)}})

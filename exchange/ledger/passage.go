@@ -45,9 +45,7 @@ func came(ex *Exchange, self exchange.Domain) []crypto.Signed {
 // upTo returns the digest of the receipt by which a delivery came here. more are
 // receipts that are not stored yet.
 func (t *txn) upTo(m *exchange.Manifest, ex *Exchange, more []crypto.Signed, i uint16) crypto.Digest {
-	receipts := slices.Clone(more)
-	t.receipts(m.ID, func(_ uint32, _ *exchange.Receipt, s crypto.Signed) { receipts = append(receipts, s) })
-	road := RoadFor(t.sum, ex, receipts, t.self.Domain, m.From.Domain(), i)
+	road := RoadFor(t.sum, ex, slices.Concat(more, t.known(m.ID)), t.self.Domain, m.From.Domain(), i)
 	return t.sum(road[len(road)-1].Bytes)
 }
 
@@ -111,14 +109,22 @@ func (t *txn) passage(id exchange.ID, i uint16) (road []uint32) {
 	return nil
 }
 
-// hasContent reports whether the content of an exchange is in this domain's
-// keeping: it came along, or the domain took custody of some of it.
-func (t *txn) hasContent(ex *Exchange, id exchange.ID) (found bool) {
-	if ex.Inline {
-		return true
-	}
-	t.receipts(id, func(_ uint32, r *exchange.Receipt, _ crypto.Signed) {
-		found = found || r.Domain == t.self.Domain && r.State.Custody()
+// HasContent reports whether the content of an exchange is in a domain's
+// keeping: it came along, or the domain took custody of some of it. receipts are
+// all that are known.
+func HasContent(ex *Exchange, receipts []crypto.Signed, self exchange.Domain) bool {
+	return ex.Inline || slices.ContainsFunc(receipts, func(s crypto.Signed) bool {
+		r, ok := decodeReceipt(s)
+		return ok && r.Domain == self && r.State.Custody()
 	})
-	return found
+}
+
+func (t *txn) hasContent(ex *Exchange, id exchange.ID) bool {
+	return HasContent(ex, t.known(id), t.self.Domain)
+}
+
+// known lists the receipts of an exchange in the order in which they came.
+func (t *txn) known(id exchange.ID) (out []crypto.Signed) {
+	t.receipts(id, func(_ uint32, _ *exchange.Receipt, s crypto.Signed) { out = append(out, s) })
+	return out
 }

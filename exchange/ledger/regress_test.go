@@ -168,7 +168,12 @@ func TestAQuarantinedNoticeBelongsToItsLink(t *testing.T) {
 }
 
 func TestARepeatedEnvelopeIsAnsweredWithItsReceipts(t *testing.T) {
-	d := found(t, city)
+	repeatEnvelopes(t, foundAt(t, city, 1), 2)
+	repeatEnvelopes(t, foundAt(t, city, 2), 1) // a new delivery is taken in
+}
+
+func repeatEnvelopes(t *testing.T, d *domain, aside int) {
+	t.Helper()
 	m := manifest(1, "bgt@320000", "wjw@320500", "wjw@320582")
 	accepted := receipt(&m, exchange.Accepted, province, crypto.Digest{}, 0, 1)
 	e := exchange.Envelope{Manifest: signedManifest(&m), Deliveries: []uint16{0}, Custody: []crypto.Signed{accepted}, Inline: inline(1)}
@@ -183,11 +188,13 @@ func TestARepeatedEnvelopeIsAnsweredWithItsReceipts(t *testing.T) {
 	if in, _ := ledger.InboxDeliveries(&d.rows, "wjw@320500", m.ID); len(in) != 1 {
 		t.Fatalf("the recipient sees %d copies", len(in))
 	}
+	e.Deliveries = []uint16{0, 1}
+	d.carry(province, exchange.ClassOrdinary, exchange.Message{Envelope: &e}, arrived)
 	m.Type = "other"
 	e.Manifest, e.Deliveries = signedManifest(&m), []uint16{0}
 	d.carry(province, exchange.ClassOrdinary, exchange.Message{Envelope: &e}, arrived)
-	if held, _ := ledger.Held(&d.rows, province); len(held) != 1 {
-		t.Fatalf("%d held, want the one with other content", len(held))
+	if held, _ := ledger.Held(&d.rows, province); len(held) != aside {
+		t.Fatalf("%d held, want %d: the one with other content, and at level 1 the one with a new delivery", len(held), aside)
 	}
 }
 
@@ -226,10 +233,7 @@ func TestAnUploadWithoutALeaseIsProtectedByItsAge(t *testing.T) {
 		created time.Duration // before the commit
 		taken   bool
 	}{{2, 0, true}, {2, ledger.MostUpload, true}, {2, ledger.MostUpload + time.Millisecond, false}, {2, -ledger.MostUpload - time.Millisecond, false}, {1, 0, false}} {
-		d := blank(t, province)
-		b := bootstrap(province)
-		b.Level = c.level
-		d.must(ledger.Command{Bootstrap: b})
+		d := foundAt(t, province, c.level)
 		m := manifest(1, "bgt@320000", "wjw@320582")
 		m.Created = (d.now + 1).Add(-c.created)
 		s := submission(&m, 1)

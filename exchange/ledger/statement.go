@@ -90,8 +90,7 @@ func (t *txn) keepUnits(s crypto.Signed, from exchange.Domain) bool {
 func unitKey(u exchange.Unit) []byte { return pair(string(u.Domain()), []byte(u.Local())) }
 
 // keepPolicy stores a newer bundle and passes it down, or on towards its issuer
-// when it comes from below. It reports whether the
-// bundle was newer.
+// when it comes from below. It reports whether the bundle was newer.
 func (t *txn) keepPolicy(s crypto.Signed, from exchange.Domain) bool {
 	b, err := decodeStatement[exchange.PolicyBundle](s, crypto.ContextPolicy)
 	if err != nil || !t.newer(TablePolicy, b.Issuer, b.Number, s) {

@@ -39,7 +39,7 @@ func (d *Domain) prepareBack(ctx context.Context, f *federation, peer exchange.D
 	if !known {
 		ex = ledger.Stored{Exchange: ledger.Exchange{Manifest: b.Manifest, Digest: d.digest(b.Manifest), Custody: road}, M: m}
 	}
-	if known && !d.hasContent(&ex) {
+	if known && !ledger.HasContent(&ex.Exchange, d.kept(m.ID), d.Domain) {
 		return nil // what was recalled left nothing: it is fetched first
 	}
 	row.Receipts, err = d.wordsFor(ctx, f, &ex, d.silent(&ex, known, b), b.Receipts)
@@ -202,15 +202,6 @@ func (d *Domain) wordsAfter(ctx context.Context, f *federation, ex *ledger.Store
 		}
 	}
 	return d.custodyReceipts(&ex.M, ex.Digest, road, v)
-}
-
-// hasContent reports whether a stored exchange's content is in this domain's
-// keeping: it came along, or the domain took custody of some of it.
-func (d *Domain) hasContent(ex *ledger.Stored) bool {
-	return ex.Inline || slices.ContainsFunc(d.kept(ex.M.ID), func(s crypto.Signed) bool {
-		r, err := ledger.DecodeReceipt(s)
-		return err == nil && r.Domain == d.Domain && r.State.Custody()
-	})
 }
 
 func covered(part, whole []uint16) bool {

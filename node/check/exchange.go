@@ -109,9 +109,19 @@ func (c *checker) arriving(s *subject, i uint16, d *ledger.Delivery) {
 	switch {
 	case !s.Waiting:
 		c.errorf(DeliveryArriving, delivery(s.id, i), "it is arriving, but its exchange waits for nothing")
-	case s.byDigest[d.Last] == nil || !s.byDigest[d.Last].State.Custody() || !s.byDigest[d.Last].Covers(i):
+	case !c.cameBy(s, i, d.Last):
 		c.errorf(DeliveryUnbacked, delivery(s.id, i), "it is arriving, and does not name the custody that it came with")
 	}
+}
+
+// cameBy reports whether a digest is that of the custody that a delivery came
+// with: that of the exchange, or one of its own where it may have come later.
+func (c *checker) cameBy(s *subject, i uint16, last crypto.Digest) bool {
+	if slices.ContainsFunc(s.Custody, func(r crypto.Signed) bool { return c.sum(r) == last }) {
+		return true
+	}
+	r := s.byDigest[last]
+	return s.Mixed() && r != nil && r.State.Custody() && r.Covers(i)
 }
 
 // sender checks what only the origin keeps.

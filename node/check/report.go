@@ -48,7 +48,8 @@ type Counts struct {
 	Missing    uint64 `json:"missing"`   // chunks that ought to be in the content store
 	Rehashed   uint64 `json:"rehashed"`  // chunks whose bytes were read
 	// Unreferenced chunks belong to no exchange. Uploading ones neither, but
-	// while a lease is alive they may be of an upload.
+	// while a lease is alive they may be of an upload; in a domain at level 2
+	// uploads have no leases, and count as unreferenced.
 	Unreferenced uint64 `json:"unreferenced"`
 	Uploading    uint64 `json:"uploading"`
 	Leaves       uint64 `json:"leaves"` // of the audit tree

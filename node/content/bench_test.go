@@ -4,28 +4,19 @@ import (
 	"crypto/rand"
 	"syscall"
 	"testing"
-
-	"github.com/yizhan-exchange/yizhan/crypto/sm"
 )
 
 // BenchmarkPutLocal64KiB stores what nobody has yet, and tells beside the time
 // what it cost the processor, the kernel's part included.
 func BenchmarkPutLocal64KiB(b *testing.B) {
-	p, err := sm.New("emmansun")
-	if err != nil {
-		b.Fatal(err)
-	}
-	l, err := Open(b.TempDir(), Options{Hash: p.Sum, Reserve: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
+	l := opened(b)
 	data := make([]byte, 64<<10)
 	_, _ = rand.Read(data) // never fails
 	b.SetBytes(int64(len(data)))
 	before := processor(b)
 	for i := 0; b.Loop(); i++ {
 		data[0], data[1], data[2], data[3] = byte(i), byte(i>>8), byte(i>>16), byte(i>>24)
-		if err := l.Put(b.Context(), p.Sum(data), data); err != nil {
+		if err := l.Put(b.Context(), l.opts.Hash(data), data); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/yizhan-exchange/yizhan/crypto/sm"
 )
 
-func opened(t *testing.T) *Local {
+func opened(t testing.TB) *Local {
 	t.Helper()
 	p, err := sm.New("")
 	if err != nil {

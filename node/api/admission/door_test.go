@@ -486,5 +486,14 @@ func TestTheDoorRestsForMostUrgent(t *testing.T) {
 			t.Errorf("the next comes in after %v", gap)
 		}
 		behind.Done(false)
+
+		time.Sleep(pressing) // and no 特急 comes any more
+		for range 2 {
+			small := arrive(t, d, "c", Ordinary, kib)
+			if small.state != granted {
+				t.Fatal("without 特急 a small one is held back")
+			}
+			small.Done(true)
+		}
 	})
 }

@@ -3,14 +3,14 @@ package admission
 import "time"
 
 const (
-	leastOpen  = 1    // worked on at once, however slow it gets
-	leastPart  = 0.25 // of the time in which one is worked on, while there is 特急
-	firstOpen  = 2    // before anything was measured: a storm finds a small door
-	tolerance  = 2    // times the undisturbed time at which the door narrows
-	narrowing  = 0.85 // of the width, each time; half of it when it is twice too slow
-	settling   = 3    // samples until a width below one is changed again
-	longestGap = time.Second
-	smoothing  = 0.15 // weight of the newest sample
+	leastOpen  = 1           // worked on at once, however slow it gets
+	leastPart  = 0.25        // of the time in which one is worked on, while there is 特急
+	firstOpen  = 2           // before anything was measured: a storm finds a small door
+	tolerance  = 2           // times the undisturbed time at which the door narrows
+	narrowing  = 0.85        // of the width, each time; half of it when it is twice too slow
+	settling   = 3           // samples until a width below one is changed again
+	longestGap = time.Second // between two, however narrow and slow it is
+	smoothing  = 0.15        // weight of the newest sample
 	baseWindow = time.Minute
 	firstGuess = 50 * time.Millisecond // of a submission's time, before any was measured
 
@@ -56,19 +56,19 @@ func (p *pace) sample(size int64, took time.Duration, now time.Time, busy, press
 	base := p.base[i].add(took, now, busy)
 	p.ratio += smoothing * (float64(took)/float64(base) - p.ratio)
 	p.service += smoothing * (took.Seconds() - p.service)
-	least := 1.0 * leastOpen
+	floor := float64(leastOpen)
 	if pressing {
-		least = leastPart
+		floor = leastPart
 	}
-	p.width = max(p.width, least)
+	p.width = max(p.width, floor)
 	if p.since++; p.since < int(p.width) || p.width < 1 && p.since < settling {
 		return
 	}
 	switch {
 	case p.ratio > 2*tolerance:
-		p.width = max(least, p.width/2)
+		p.width = max(floor, p.width/2)
 	case p.ratio > tolerance:
-		p.width = max(least, p.width*narrowing)
+		p.width = max(floor, p.width*narrowing)
 	case busy && p.width < 1:
 		p.width = min(1, p.width/narrowing)
 	case busy:

@@ -170,8 +170,9 @@ func (t *Ticket) Done(accepted bool) {
 		d.holds(t, -t.hold)
 		if accepted {
 			now := d.now()
-			d.pace.sample(t.size, now.Sub(t.began)-t.rested, now, d.waitingNow() > 0, now.Sub(d.urgent) < pressing)
-			if t.class != MostUrgent {
+			pressed := now.Sub(d.urgent) < pressing
+			d.pace.sample(t.size, now.Sub(t.began)-t.rested, now, d.waitingNow() > 0, pressed)
+			if pressed && t.class != MostUrgent { // small ones are no samples, and leave the width as it was
 				d.rest(d.pace.gap() * time.Duration(t.share) / whole)
 			}
 		}
