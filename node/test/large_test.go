@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	largeSize   = 1 << 30
 	largeChunks = largeSize >> 20
 	memoryLimit = 200 << 20
 	inFlight    = 24 // chunks that may have been on their way when the line broke
@@ -86,9 +85,9 @@ func throughProxies(t *testing.T, f *fleet.Fleet) (proxies []*fleet.Proxy) {
 	return proxies
 }
 
-func TestAGigabyteIsRelayedAndResumesWhereTheLineBroke(t *testing.T) {
+func TestALargeFilingIsRelayedAndResumesWhereTheLineBroke(t *testing.T) {
 	if testing.Short() {
-		t.Skip("1 GiB through nine processes; left out of short runs")
+		t.Skip("more than a process may hold, through nine processes; left out of short runs")
 	}
 	f := fleet.New(t, func(d *founding.Federation) { d.BasePort = 0 })
 	proxies := throughProxies(t, f)

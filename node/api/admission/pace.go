@@ -12,6 +12,7 @@ const (
 	longestGap = time.Second // between two, however narrow and slow it is
 	smoothing  = 0.15        // weight of the newest sample
 	baseWindow = time.Minute
+	fading     = 10                    // a window in which nobody came alone lengthens the undisturbed time by a tenth at most
 	firstGuess = 50 * time.Millisecond // of a submission's time, before any was measured
 
 	riding = 32 << 10 // bytes up to which content rides in the command
@@ -94,11 +95,13 @@ func (p *pace) gap() time.Duration {
 func (p *pace) perSecond() float64 { return p.width / max(p.service, 0.001) }
 
 // least is the shortest that submissions took on the average for a while, in
-// the last one to two windows. Before one came while nobody waited, it is not
-// above firstGuess: a storm must not pass for the ordinary.
+// the last one to two windows. A storm must not pass for the ordinary: before
+// one came while nobody waited, it is not above firstGuess, and as long as none
+// does, it is forgotten slowly.
 type least struct {
 	average       time.Duration // 0: none yet
-	quiet         bool
+	quiet         bool          // one came while nobody waited
+	lately        bool          // in this window
 	began         time.Time
 	current, last time.Duration
 }
@@ -107,17 +110,25 @@ func (l *least) add(took time.Duration, now time.Time, busy bool) time.Duration 
 	if !busy && !l.quiet {
 		*l = least{quiet: true}
 	}
+	l.lately = l.lately || !busy
 	if l.average == 0 {
 		l.average, l.began, l.current, l.last = took, now, took, took
 	}
 	l.average += time.Duration(smoothing * float64(took-l.average))
-	if now.Sub(l.began) >= baseWindow {
-		l.began, l.last, l.current = now, l.current, l.average
-	}
 	l.current = min(l.current, l.average)
+	if now.Sub(l.began) >= baseWindow {
+		l.roll(now)
+	}
 	shortest := min(l.current, l.last)
 	if !l.quiet {
 		shortest = min(shortest, firstGuess)
 	}
 	return shortest
+}
+
+func (l *least) roll(now time.Time) {
+	if !l.lately {
+		l.current = min(l.current, l.last+l.last/fading)
+	}
+	l.began, l.last, l.current, l.lately = now, l.current, l.average, false
 }

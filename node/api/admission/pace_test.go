@@ -125,3 +125,22 @@ func TestAStormDoesNotPassForTheOrdinary(t *testing.T) {
 		t.Errorf("where 400 ms are ordinary it is %d wide", p.open())
 	}
 }
+
+func TestALongStormDoesNotBecomeTheOrdinary(t *testing.T) {
+	p := newPace(24)
+	now := time.Unix(0, 0)
+	p.sample(64*kib, 20*time.Millisecond, now, false, false)
+	storm := func(d time.Duration) {
+		for end := now.Add(d); now.Before(end); now = now.Add(100 * time.Millisecond) {
+			p.sample(64*kib, 100*time.Millisecond, now, true, false)
+		}
+	}
+	storm(7 * time.Minute)
+	if p.open() != leastOpen {
+		t.Errorf("after minutes of a storm that is five times slower it is %d wide", p.open())
+	}
+	storm(20 * time.Minute) // then this machine is a slower one
+	if p.open() == leastOpen {
+		t.Error("it never learns that a machine has become slower")
+	}
+}

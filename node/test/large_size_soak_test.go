@@ -1,0 +1,5 @@
+//go:build soak
+
+package test
+
+const largeSize = 1 << 30
