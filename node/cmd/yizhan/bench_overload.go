@@ -51,9 +51,9 @@ func newBenchOverloadCommand(a *app, dir *string) *cobra.Command {
 	c.Flags().IntVar(&f.slow, "slow", 50, "readers that take 16 KiB a second")
 	c.Flags().StringVar(&f.size, "size", "64KiB", "of the content of one submission")
 	c.Flags().BoolVar(&f.once, "once", false, "refusals are final")
-	c.Flags().DurationVar(&f.base, "base", 30*time.Second, "of measuring before the storm")
+	c.Flags().DurationVar(&f.base, "base", time.Minute, "of measuring before the storm")
 	c.Flags().DurationVar(&f.duration, "duration", 30*time.Second, "of the storm, with --once")
-	c.Flags().DurationVar(&f.limit, "limit", 3*time.Minute, "after which a storm that does not end is a failure")
+	c.Flags().DurationVar(&f.limit, "limit", 10*time.Minute, "after which a storm that does not end is a failure")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.inDir(*dir, func(dir string) error { return a.benchOverload(cmd.Context(), f, dir) })
 	}
