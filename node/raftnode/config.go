@@ -97,6 +97,7 @@ type Config struct {
 
 	segment int           // bytes of a file of the log; tests make it small
 	heldLog int64         // bytes of log kept for a replica that is being sent the state
+	linger  time.Duration // see holds; moments come soon when it is short
 	pause   time.Duration // see transfers; tests make it short
 }
 
@@ -122,6 +123,7 @@ func (c *Config) setDefaults() {
 		setDefault(&c.SnapshotEntries, 8)
 		setDefault(&c.TrailingEntries, 4)
 		setDefault(&c.segment, 32<<10)
+		setDefault(&c.linger, time.Second)
 	}
 	setDefault(&c.CommitTimeout, 50*time.Millisecond)
 	setDefault(&c.SnapshotInterval, time.Minute)
@@ -131,6 +133,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Stall, defaultStall)
 	setDefault(&c.segment, segmentSize)
 	setDefault(&c.heldLog, maxHeld)
+	setDefault(&c.linger, defaultLinger)
 	setDefault(&c.pause, transferPause)
 }
 

@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/exchange/ledger"
+	"github.com/yizhan-exchange/yizhan/node/raftnode/journal"
 )
 
 // roomless is a state machine on a disk that may be full.
@@ -90,5 +93,23 @@ func TestWaitingForRoomEndsWithTheGroup(t *testing.T) {
 	other := errors.New("another failure")
 	if err := s.outlast(func() error { return other }); !errors.Is(err, other) {
 		t.Error(err)
+	}
+}
+
+// crammed is a log on a disk that is full.
+type crammed struct{ raft.LogStore }
+
+func (crammed) StoreLogs([]*raft.Log) error {
+	return fmt.Errorf("appending: %w", errors.Join(journal.ErrNoRoom, syscall.ENOSPC))
+}
+
+func TestAnEntryThatFoundNoRoomIsKnownNotToBeDone(t *testing.T) {
+	log, err := newCachedLog(logCache, crammed{raft.NewInmemStore()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = log.StoreLog(&raft.Log{Index: 1})
+	if code := exchange.CodeOf(new(Group).outcome(opPropose, err)); code != exchange.Exhausted {
+		t.Errorf("whoever proposed is told %s", code)
 	}
 }

@@ -90,8 +90,8 @@ func (g *Group) open() (err error) {
 			err = errors.Join(err, t.Close(), g.disk.Close())
 		}
 	}()
-	g.kept = &keptLog{LogStore: g.disk, holds: holds{most: g.config.heldLog, full: g.full.on.Load, log: g.log}}
-	log, err := raft.NewLogCache(logCache, g.kept)
+	g.kept = &keptLog{LogStore: g.disk, holds: holds{most: g.config.heldLog, linger: g.config.linger, full: g.full.on.Load, log: g.log}}
+	log, err := newCachedLog(logCache, g.kept)
 	if err != nil {
 		return err
 	}

@@ -65,9 +65,9 @@ func (l *keptLog) DeleteRange(from, to uint64) error {
 	return l.LogStore.DeleteRange(from, to)
 }
 
-// linger is how long at least the log stays after a state was sent: its
+// defaultLinger is how long at least the log stays after a state was sent: its
 // receiver still has to read what was committed meanwhile.
-const linger = time.Minute
+const defaultLinger = time.Minute
 
 // maxHeld bounds what is appended while the log is kept for somebody.
 const maxHeld = 2 << 30
@@ -78,7 +78,8 @@ const maxHeld = 2 << 30
 type holds struct {
 	appended atomic.Int64 // bytes of entries, ever
 	most     int64        // bytes that may be appended under one hold
-	full     func() bool  // the disk has no room: nothing is held then
+	linger   time.Duration
+	full     func() bool // the disk has no room: nothing is held then
 	log      *slog.Logger
 
 	mu  sync.Mutex // guards all
@@ -127,7 +128,7 @@ func (h *holds) release(k *hold, sent bool) {
 		delete(h.all, k)
 		return
 	}
-	k.until = time.Now().Add(max(linger, time.Since(k.begun)))
+	k.until = time.Now().Add(max(h.linger, time.Since(k.begun)))
 }
 
 // drop ends all holds: this replica was sent the state itself.

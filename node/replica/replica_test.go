@@ -327,3 +327,13 @@ func TestAnyReplicaAcceptsCallsThroughAChangeOfLeader(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestWithoutALeaderTheReplicaItselfSaysWhyThereIsNone(t *testing.T) {
+	full := &scripted{propose: func(context.Context) ([]byte, error) {
+		return nil, exchange.Errorf(exchange.Exhausted, "raftnode.propose", "the disk is full")
+	}}
+	r := &Router{Self: "a", Group: full, Client: func(exchange.Replica) (*Client, error) { return nil, errors.New("nobody is to be asked") }}
+	if _, err := r.Propose(t.Context(), nil); exchange.CodeOf(err) != exchange.Exhausted {
+		t.Errorf("a caller waits, and learns %v", err)
+	}
+}

@@ -36,6 +36,9 @@ func (r *Router) Propose(ctx context.Context, command []byte) (result []byte, er
 }
 
 func (r *Router) propose(ctx context.Context, command []byte) ([]byte, error) {
+	if leader, _ := r.Group.Leader(); leader == "" {
+		return r.Group.Propose(ctx, command) // which knows whether there can be one
+	}
 	c, err := r.leader()
 	switch {
 	case err != nil:

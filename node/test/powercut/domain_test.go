@@ -85,8 +85,12 @@ func content(key string) []byte {
 }
 
 func (c *county) submit(ctx context.Context, key string) (exchange.Submitted, error) {
+	return c.submitBy(ctx, c.client, key)
+}
+
+func (c *county) submitBy(ctx context.Context, by *client.Client, key string) (exchange.Submitted, error) {
 	b := content(key)
-	return c.client.Submit(ctx, exchange.Submission{Key: key, Kind: "case", To: []string{recipient}, Type: "上报件", Title: "事项 " + key,
+	return by.Submit(ctx, exchange.Submission{Key: key, Kind: "case", To: []string{recipient}, Type: "上报件", Title: "事项 " + key,
 		Files: []exchange.File{{Name: "材料.txt", Size: int64(len(b))}}},
 		func(int) (io.Reader, error) { return bytes.NewReader(b), nil })
 }

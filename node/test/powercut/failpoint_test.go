@@ -74,6 +74,9 @@ func (c *county) meet(moment failpoint.Name, action, victim string, nth int) {
 	seen := c.t.TempDir()
 	c.Use(victim, fleet.Program(c.t, "failpoints"), "YIZHAN_FAILPOINT="+fmt.Sprintf("%s=%s@%d", moment, action, nth), "YIZHAN_FAILPOINT_RECORD="+seen)
 	c.Start(victim)
+	if moment == failpoint.SubmissionAnswers {
+		c.workers.Go(func() { c.knock(victim, nth) })
+	}
 	reached := filepath.Join(seen, string(moment)+".done")
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat(reached); err == nil || action == "kill" && !c.Running(victim) {
@@ -91,6 +94,19 @@ func (c *county) meet(moment failpoint.Name, action, victim string, nth int) {
 	c.Kill(victim)
 	c.places[victim].Put(left)
 	c.t.Logf("%s at %s: %s", victim, moment, action)
+}
+
+// knock submits at one replica, which the others' traffic may not come by, and
+// insists on it anywhere.
+func (c *county) knock(at string, n int) {
+	direct := c.ClientAt("wjw@320582", at)
+	for range n {
+		key := fmt.Sprintf("p-%d", c.asked.Add(1))
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		_, _ = c.submitBy(ctx, direct, key) // it may end there
+		cancel()
+		c.insist(key)
+	}
 }
 
 // TestEveryMomentIsReached is the short form: one run without any failure that

@@ -86,8 +86,7 @@ func (c *county) meanwhile() {
 		}
 		answers[exchange.CodeOf(err)]++
 		switch code := exchange.CodeOf(err); {
-		case code == exchange.Exhausted && strings.Contains(err.Error(), "free space or enlarge"),
-			code == exchange.Unknown, code == exchange.Unavailable: // nobody leads while nobody can write
+		case code == exchange.Exhausted && strings.Contains(err.Error(), "free space or enlarge"):
 			return nil
 		}
 		return err
