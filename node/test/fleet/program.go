@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -55,8 +56,9 @@ func Program(t testing.TB, tags string) string {
 // Command is one run of the program to its end.
 type Command struct {
 	Program string
-	Dir     string   // where it runs; "" is here
-	Env     []string // nil is that of the test; empty is none
+	Dir     string        // where it runs; "" is here
+	Env     []string      // nil is that of the test; empty is none
+	Within  time.Duration // 30 s when zero
 }
 
 // Ended is how a run ended.
@@ -65,13 +67,14 @@ type Ended struct {
 	Stdout, Stderr string
 }
 
-// patience is how long a run may take that should end by itself.
+// patience is how long a run may take that should end by itself, if nothing
+// else is said.
 const patience = 30 * time.Second
 
 // Run runs the program and waits for its end.
 func (c Command) Run(t testing.TB, args ...string) Ended {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(c.Within, patience))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.Program, args...)
 	var out, errs bytes.Buffer

@@ -253,7 +253,7 @@ func (c *county) sound(expected ...func(*check.Report, check.Finding) bool) {
 
 func (c *county) check(name string) []*check.Report {
 	c.t.Helper()
-	command := fleet.Command{Program: fleet.Program(c.t, "")}
+	command := fleet.Command{Program: fleet.Program(c.t, ""), Within: 5 * time.Minute}
 	ended := command.Run(c.t, "cluster", "check", "--config", filepath.Join(c.Dir, "nodes", name, "node.yaml"), "--signatures", "--content", "-o", "json")
 	var out struct {
 		Replicas []*check.Report `json:"replicas"`

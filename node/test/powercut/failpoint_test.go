@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yizhan-exchange/yizhan/exchange"
 	"github.com/yizhan-exchange/yizhan/node/failpoint"
 	"github.com/yizhan-exchange/yizhan/node/test/fleet"
 )
@@ -74,8 +75,13 @@ func (c *county) meet(moment failpoint.Name, action, victim string, nth int) {
 	seen := c.t.TempDir()
 	c.Use(victim, fleet.Program(c.t, "failpoints"), "YIZHAN_FAILPOINT="+fmt.Sprintf("%s=%s@%d", moment, action, nth), "YIZHAN_FAILPOINT_RECORD="+seen)
 	c.Start(victim)
-	if moment == failpoint.SubmissionAnswers {
+	met := make(chan struct{})
+	defer close(met)
+	switch moment {
+	case failpoint.SubmissionAnswers:
 		c.workers.Go(func() { c.knock(victim, nth) })
+	case failpoint.ProposalAnswered:
+		go c.lead(victim, met)
 	}
 	reached := filepath.Join(seen, string(moment)+".done")
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -94,6 +100,21 @@ func (c *county) meet(moment failpoint.Name, action, victim string, nth int) {
 	c.Kill(victim)
 	c.places[victim].Put(left)
 	c.t.Logf("%s at %s: %s", victim, moment, action)
+}
+
+// lead has a replica lead: only a leader answers to proposals.
+func (c *county) lead(name string, until <-chan struct{}) {
+	admin := c.Client(c.Administrator("320582"))
+	for {
+		select {
+		case <-until:
+			return
+		case <-time.After(time.Second):
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			_, _ = admin.TransferLeadership(ctx, exchange.Replica(name)) // refused until it has caught up
+			cancel()
+		}
+	}
 }
 
 // knock submits at one replica, which the others' traffic may not come by, and
