@@ -30,10 +30,15 @@ func (e *NotLeaderError) LeaderHint() (exchange.Replica, string) { return e.Lead
 // As lets exchange.CodeOf see the code.
 func (e *NotLeaderError) As(target any) bool {
 	t, ok := target.(**exchange.Error)
-	if ok {
-		*t = &exchange.Error{Code: exchange.Unavailable, Op: "raftnode", Message: "this replica does not lead its domain", Cause: e}
+	if !ok {
+		return false
 	}
-	return ok
+	message := "this replica does not lead its domain"
+	if e.Leader == "" {
+		message = "the domain has no leader at the moment"
+	}
+	*t = &exchange.Error{Code: exchange.Unavailable, Op: "raftnode", Message: message, Cause: e}
+	return true
 }
 
 func (g *Group) notLeader() *NotLeaderError {

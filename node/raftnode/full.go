@@ -86,5 +86,5 @@ const fullRetry = 2 * time.Second
 // noRoom says that nothing was done.
 func noRoom(op string) error {
 	return &exchange.Error{Code: exchange.Exhausted, Op: op, RetryAfter: fullRetry,
-		Message: "the disk of the leading replica is full; free space or enlarge it, and try again"}
+		Message: "the disk of the replica that leads, or would have to, is full; free space or enlarge it, and try again"}
 }

@@ -71,6 +71,9 @@ func TestALoneReplicaWithoutRoomRefusesAndGoesOnByItself(t *testing.T) {
 		if _, err := n.group.Propose(t.Context(), []byte("refused")); exchange.CodeOf(err) != exchange.Exhausted {
 			return fmt.Errorf("proposing: %w", err)
 		}
+		if err := n.group.AddNonvoter(t.Context(), Server{"b", "127.0.0.1:1"}); exchange.CodeOf(err) != exchange.Exhausted {
+			return fmt.Errorf("changing the membership: %w", err)
+		}
 		return nil
 	})
 	full.Store("")
@@ -111,5 +114,9 @@ func TestAnEntryThatFoundNoRoomIsKnownNotToBeDone(t *testing.T) {
 	err = log.StoreLog(&raft.Log{Index: 1})
 	if code := exchange.CodeOf(new(Group).outcome(opPropose, err)); code != exchange.Exhausted {
 		t.Errorf("whoever proposed is told %s", code)
+	}
+	g := &Group{log: slog.New(slog.DiscardHandler), ending: make(chan struct{})}
+	if code := exchange.CodeOf(g.changed(err)); code != exchange.Exhausted || g.StoppedErr() == nil {
+		t.Errorf("whoever changes the membership is told %s, and this replica goes by a membership that it does not have: %v", code, g.StoppedErr())
 	}
 }

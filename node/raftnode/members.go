@@ -3,9 +3,11 @@ package raftnode
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/hashicorp/raft"
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/node/raftnode/journal"
 )
 
 const opMembers = "raftnode.members"
@@ -43,7 +45,20 @@ func (g *Group) change(ctx context.Context, begin func() raft.IndexFuture) error
 	if err := g.alive(opMembers); err != nil {
 		return err
 	}
-	return g.outcome(opMembers, wait(ctx, func() error { return g.answered(begin()) }))
+	if err := g.full.refuse(opMembers); err != nil {
+		return err
+	}
+	return g.changed(wait(ctx, func() error { return g.answered(begin()) }))
+}
+
+// changed is outcome for a change of membership. Raft goes by the new membership
+// though it could not be kept, so a replica that had no room for it must begin
+// again from its log.
+func (g *Group) changed(err error) error {
+	if errors.Is(err, journal.ErrNoRoom) {
+		g.fail(fmt.Errorf("raftnode: there was no room to keep a change of the membership; make room, then start this replica again: %w", err))
+	}
+	return g.outcome(opMembers, err)
 }
 
 // TransferLeadership hands leadership to a voter that is up to date, or to any

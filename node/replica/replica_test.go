@@ -333,7 +333,9 @@ func TestWithoutALeaderTheReplicaItselfSaysWhyThereIsNone(t *testing.T) {
 		return nil, exchange.Errorf(exchange.Exhausted, "raftnode.propose", "the disk is full")
 	}}
 	r := &Router{Self: "a", Group: full, Client: func(exchange.Replica) (*Client, error) { return nil, errors.New("nobody is to be asked") }}
-	if _, err := r.Propose(t.Context(), nil); exchange.CodeOf(err) != exchange.Exhausted {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := r.Propose(ctx, nil); exchange.CodeOf(err) != exchange.Exhausted {
 		t.Errorf("a caller waits, and learns %v", err)
 	}
 }

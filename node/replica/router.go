@@ -25,7 +25,8 @@ type Router struct {
 
 // Propose commits a command wherever the leader is. While there is none, or
 // it cannot be reached, Propose tries again until ctx ends, and then the code
-// is Unavailable: nothing was done. Unknown is returned at once: whoever knows
+// is Unavailable: nothing was done. Where there is none and the disk of this
+// replica is full it is Exhausted at once. Unknown is returned at once: whoever knows
 // the idempotency key asks again.
 func (r *Router) Propose(ctx context.Context, command []byte) (result []byte, err error) {
 	err = r.retry(ctx, func() error {

@@ -2,6 +2,6 @@
 
 package test
 
-// largeSize is above what one process may hold, so that content which is not
-// streamed is noticed. With the tag soak it is 1 GiB.
+// largeSize is above memoryLimit, so that content which is not streamed is
+// noticed. With the tag soak it is 1 GiB.
 const largeSize = 256 << 20

@@ -114,6 +114,9 @@ func TestALargeFilingIsRelayedAndResumesWhereTheLineBroke(t *testing.T) {
 	}
 	f.Eventually(time.Minute, "the city notices", func(ctx context.Context) error { return disconnected(ctx, f, "320500") })
 	half := received()
+	if half >= largeChunks {
+		t.Fatalf("the line broke after everything had arrived: %d chunks", half)
+	}
 	for _, p := range proxies {
 		p.Mend()
 	}

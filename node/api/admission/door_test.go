@@ -468,7 +468,9 @@ func TestTheDoorRestsForMostUrgent(t *testing.T) {
 			time.Sleep(took)
 			k.Done(true)
 		}
-		one(Ordinary, 20*time.Millisecond)
+		for range calmAfter {
+			one(Ordinary, 20*time.Millisecond)
+		}
 		for range 100 {
 			one(MostUrgent, 200*time.Millisecond)
 		}

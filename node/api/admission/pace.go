@@ -12,7 +12,8 @@ const (
 	longestGap = time.Second // between two, however narrow and slow it is
 	smoothing  = 0.15        // weight of the newest sample
 	baseWindow = time.Minute
-	fading     = 10                    // a window in which nobody came alone lengthens the undisturbed time by a tenth at most
+	fading     = 10                    // a window of which most came while others waited lengthens the undisturbed time by a tenth at most
+	calmAfter  = 5                     // in a row while nobody waits, until there is an undisturbed time
 	firstGuess = 50 * time.Millisecond // of a submission's time, before any was measured
 
 	riding = 32 << 10 // bytes up to which content rides in the command
@@ -95,22 +96,20 @@ func (p *pace) gap() time.Duration {
 func (p *pace) perSecond() float64 { return p.width / max(p.service, 0.001) }
 
 // least is the shortest that submissions took on the average for a while, in
-// the last one to two windows. A storm must not pass for the ordinary: before
-// one came while nobody waited, it is not above firstGuess, and as long as none
-// does, it is forgotten slowly.
+// the last one to two windows. A storm must not pass for the ordinary, and it
+// has lulls: before several came while nobody waited, it is not above
+// firstGuess, and where most come while others wait, it is forgotten slowly.
 type least struct {
 	average       time.Duration // 0: none yet
-	quiet         bool          // one came while nobody waited
-	lately        bool          // in this window
+	quiet         bool          // there was an undisturbed time
+	alone         int           // in a row that came while nobody waited
+	calm, crowded int           // in this window: while nobody waited, and while somebody did
 	began         time.Time
 	current, last time.Duration
 }
 
 func (l *least) add(took time.Duration, now time.Time, busy bool) time.Duration {
-	if !busy && !l.quiet {
-		*l = least{quiet: true}
-	}
-	l.lately = l.lately || !busy
+	l.count(busy)
 	if l.average == 0 {
 		l.average, l.began, l.current, l.last = took, now, took, took
 	}
@@ -126,9 +125,23 @@ func (l *least) add(took time.Duration, now time.Time, busy bool) time.Duration 
 	return shortest
 }
 
+// count notes whether others waited, and begins anew when it has become quiet
+// for the first time.
+func (l *least) count(busy bool) {
+	if busy {
+		l.crowded++
+		l.alone = 0
+		return
+	}
+	l.calm++
+	if l.alone++; l.alone == calmAfter && !l.quiet {
+		*l = least{quiet: true}
+	}
+}
+
 func (l *least) roll(now time.Time) {
-	if !l.lately {
+	if l.crowded > l.calm {
 		l.current = min(l.current, l.last+l.last/fading)
 	}
-	l.began, l.last, l.current, l.lately = now, l.current, l.average, false
+	l.began, l.last, l.current, l.calm, l.crowded = now, l.current, l.average, 0, 0
 }

@@ -109,8 +109,8 @@ func TestTheDoorNarrowsBelowOneOnlyWhereThereIsMostUrgent(t *testing.T) {
 func TestAStormDoesNotPassForTheOrdinary(t *testing.T) {
 	p := newPace(24)
 	now := time.Unix(0, 0)
-	for range 200 { // nothing was measured before it
-		p.sample(64*kib, 400*time.Millisecond, now, true, false)
+	for i := range 200 { // nothing was measured before it, and it has a lull
+		p.sample(64*kib, 400*time.Millisecond, now, i != 100, false)
 	}
 	if p.open() != leastOpen {
 		t.Errorf("in a storm from the start it is %d wide", p.open())
@@ -129,10 +129,12 @@ func TestAStormDoesNotPassForTheOrdinary(t *testing.T) {
 func TestALongStormDoesNotBecomeTheOrdinary(t *testing.T) {
 	p := newPace(24)
 	now := time.Unix(0, 0)
-	p.sample(64*kib, 20*time.Millisecond, now, false, false)
+	for range calmAfter {
+		p.sample(64*kib, 20*time.Millisecond, now, false, false)
+	}
 	storm := func(d time.Duration) {
-		for end := now.Add(d); now.Before(end); now = now.Add(100 * time.Millisecond) {
-			p.sample(64*kib, 100*time.Millisecond, now, true, false)
+		for i, end := 1, now.Add(d); now.Before(end); i, now = i+1, now.Add(100*time.Millisecond) {
+			p.sample(64*kib, 100*time.Millisecond, now, i%50 != 0, false) // it has lulls
 		}
 	}
 	storm(7 * time.Minute)

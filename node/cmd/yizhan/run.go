@@ -71,7 +71,7 @@ func (a *app) run(ctx context.Context, path string) error {
 
 // collectAt is by how much the heap grows between collections, in percent of
 // what is alive. Go's own 100 has a node of a few MiB collect several times a
-// second; at 300 a node under a storm accepts half as many again.
+// second.
 const collectAt = 300
 
 // aimFor has the collector run seldom, and work harder as the process nears the

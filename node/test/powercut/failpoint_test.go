@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/exchange/client"
 	"github.com/yizhan-exchange/yizhan/node/failpoint"
 	"github.com/yizhan-exchange/yizhan/node/test/fleet"
 )
@@ -79,9 +80,11 @@ func (c *county) meet(moment failpoint.Name, action, victim string, nth int) {
 	defer close(met)
 	switch moment {
 	case failpoint.SubmissionAnswers:
-		c.workers.Go(func() { c.knock(victim, nth) })
+		direct := c.ClientAt("wjw@320582", victim)
+		c.workers.Go(func() { c.knock(direct, nth) })
 	case failpoint.ProposalAnswered:
-		go c.lead(victim, met)
+		admin := c.Client(c.Administrator("320582"))
+		c.workers.Go(func() { lead(admin, victim, met) })
 	}
 	reached := filepath.Join(seen, string(moment)+".done")
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -103,8 +106,7 @@ func (c *county) meet(moment failpoint.Name, action, victim string, nth int) {
 }
 
 // lead has a replica lead: only a leader answers to proposals.
-func (c *county) lead(name string, until <-chan struct{}) {
-	admin := c.Client(c.Administrator("320582"))
+func lead(admin *client.Client, name string, until <-chan struct{}) {
 	for {
 		select {
 		case <-until:
@@ -119,14 +121,19 @@ func (c *county) lead(name string, until <-chan struct{}) {
 
 // knock submits at one replica, which the others' traffic may not come by, and
 // insists on it anywhere.
-func (c *county) knock(at string, n int) {
-	direct := c.ClientAt("wjw@320582", at)
+func (c *county) knock(direct *client.Client, n int) {
 	for range n {
 		key := fmt.Sprintf("p-%d", c.asked.Add(1))
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		_, _ = c.submitBy(ctx, direct, key) // it may end there
+		done, err := c.submitBy(ctx, direct, key) // it may end there
 		cancel()
-		c.insist(key)
+		if err != nil {
+			c.insist(key)
+			continue
+		}
+		c.mu.Lock()
+		c.acked[key] = done
+		c.mu.Unlock()
 	}
 }
 

@@ -70,8 +70,8 @@ func fullRun(t *testing.T, all bool) (stopped, back time.Duration) {
 	return stopped, back
 }
 
-// meanwhile asks until the answer is a refusal that says why, or that nobody
-// leads, and sees that reading goes on.
+// meanwhile asks until the answer is a refusal that says why, and sees that
+// reading goes on.
 func (c *county) meanwhile() {
 	c.t.Helper()
 	tries, answers := 0, map[exchange.Code]int{}
@@ -85,8 +85,7 @@ func (c *county) meanwhile() {
 			return errors.New("there is room still")
 		}
 		answers[exchange.CodeOf(err)]++
-		switch code := exchange.CodeOf(err); {
-		case code == exchange.Exhausted && strings.Contains(err.Error(), "free space or enlarge"):
+		if exchange.CodeOf(err) == exchange.Exhausted && strings.Contains(err.Error(), "free space or enlarge") {
 			return nil
 		}
 		return err
