@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -85,11 +84,14 @@ type newbornGroup struct {
 
 // Propose implements replica.Group.
 func (g newbornGroup) Propose(ctx context.Context, command []byte) ([]byte, error) {
-	if g.h.newborn.Load() && g.IsLeader() {
+	if g.h.newborn.Load() { // also before it leads: it may begin to at any moment
 		return nil, exchange.Errorf(exchange.Unavailable, "node.newborn", "the domain %s was restored or recovered and begins a new life first; try again in a moment", g.h.config.Domain)
 	}
+	if err := g.h.guard.refuses(); err != nil {
+		return nil, err
+	}
 	if g.IsLeader() {
-		if err := errors.Join(g.h.guard.refuses(), g.h.admitTime(command)); err != nil {
+		if err := g.h.admitTime(command); err != nil {
 			return nil, err
 		}
 	}
