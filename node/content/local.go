@@ -59,7 +59,7 @@ func Open(dir string, opts Options) (*Local, error) {
 	if opts.Reserve == 0 {
 		opts.Reserve = defaultReserve
 	}
-	l := &Local{dir: dir, opts: opts, space: diskSpace}
+	l := &Local{dir: dir, opts: opts, space: durable.Space}
 	if err := l.prepare(); err != nil {
 		return nil, fmt.Errorf("content: opening %s: %w", dir, err)
 	}

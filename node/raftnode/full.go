@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yizhan-exchange/yizhan/exchange"
+	"github.com/yizhan-exchange/yizhan/node/durable"
 )
 
 // fullPause is how often a replica whose disk is full looks for room.
@@ -68,6 +69,16 @@ func (s *shortage) refuse(op string) error {
 		return nil
 	}
 	return noRoom(op)
+}
+
+// leastRoom is what a replica needs on its disk in order to lead, in bytes.
+const leastRoom = 64 << 10
+
+// cramped tells that this replica could not lead for want of room, though it
+// has not come to know it by writing.
+func (g *Group) cramped() bool {
+	free, _, err := durable.Space(g.config.Dir)
+	return err == nil && free < leastRoom
 }
 
 // yield lets a replica lead that may have room, if there is another.

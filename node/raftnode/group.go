@@ -30,6 +30,7 @@ type Group struct {
 
 	queue       chan *proposal
 	queuedBytes atomic.Int64
+	flight      flight
 	reads       readGate
 	leadership  leadership
 	notify      chan bool

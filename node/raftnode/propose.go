@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/yizhan-exchange/yizhan/exchange"
@@ -79,9 +80,15 @@ func (g *Group) admit(ctx context.Context, command []byte) error {
 		if err := g.full.refuse(opPropose); err != nil {
 			return err
 		}
+		if !leads && g.cramped() {
+			return noRoom(opPropose)
+		}
 	}
 	if !leads {
 		return g.notLeader()
+	}
+	if err := g.flight.stuck(opPropose, time.Now()); err != nil {
+		return err
 	}
 	if g.queuedBytes.Add(int64(len(command))) > maxQueueBytes {
 		g.queuedBytes.Add(-int64(len(command)))
@@ -148,9 +155,11 @@ func (g *Group) collect() {
 		for i, p := range batch {
 			commands[i] = p.command
 		}
+		g.flight.begin(time.Now())
 		f := g.raft.Apply(encodeFrame(commands), enqueueTimeout)
 		g.workers.Go(func() {
 			g.deliver(f, batch)
+			g.flight.end(time.Now())
 			<-slots
 		})
 	}

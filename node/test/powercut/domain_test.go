@@ -40,6 +40,7 @@ type county struct {
 	asked   atomic.Int64
 	mu      sync.Mutex
 	acked   map[string]exchange.Submitted
+	refused []string // keys of which it was said that nothing was done
 	client  *client.Client
 }
 
@@ -211,6 +212,11 @@ func (c *county) settle() {
 	for key, first := range c.acked {
 		if got := titles["事项 "+key]; got != first.ID {
 			c.t.Errorf("%s was acknowledged as %s and stands in the outbox as %q", key, first.ID, got)
+		}
+	}
+	for _, key := range c.refused {
+		if got, done := titles["事项 "+key]; done {
+			c.t.Errorf("%s was refused, nothing was to be done, and it stands in the outbox as %s", key, got)
 		}
 	}
 	c.t.Logf("%d acknowledged, %d asked for, %d in the outbox", len(c.acked), c.asked.Load(), len(titles))

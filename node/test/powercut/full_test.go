@@ -86,6 +86,7 @@ func (c *county) meanwhile() {
 		}
 		answers[exchange.CodeOf(err)]++
 		if exchange.CodeOf(err) == exchange.Exhausted && strings.Contains(err.Error(), "free space or enlarge") {
+			c.refused = append(c.refused, key)
 			return nil
 		}
 		return err

@@ -1,11 +1,12 @@
 //go:build unix
 
-package content
+package durable
 
 import "golang.org/x/sys/unix"
 
-// diskSpace returns what an unprivileged process may still write, in bytes.
-func diskSpace(dir string) (free, total uint64, err error) {
+// Space returns what an unprivileged process may still write where dir is, and
+// how much there is, in bytes.
+func Space(dir string) (free, total uint64, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, 0, err
