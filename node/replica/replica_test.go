@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/yizhan-exchange/yizhan/crypto"
@@ -338,4 +339,20 @@ func TestWithoutALeaderTheReplicaItselfSaysWhyThereIsNone(t *testing.T) {
 	if _, err := r.Propose(ctx, nil); exchange.CodeOf(err) != exchange.Exhausted {
 		t.Errorf("a caller waits, and learns %v", err)
 	}
+}
+
+func TestNobodyWaitsForALeaderForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &scripted{propose: func(context.Context) ([]byte, error) {
+			return nil, exchange.Errorf(exchange.Unavailable, "raftnode", "there is no leader")
+		}}
+		r := &Router{Self: "a", Group: g}
+		began := time.Now()
+		if _, err := r.Propose(t.Context(), nil); exchange.CodeOf(err) != exchange.Unavailable {
+			t.Errorf("a caller learns %v", err)
+		}
+		if waited := time.Since(began); waited != leaderless {
+			t.Errorf("it waited %v", waited)
+		}
+	})
 }

@@ -12,6 +12,10 @@ const (
 	opRouter   = "replica.router"
 	firstPause = 10 * time.Millisecond
 	maxPause   = 500 * time.Millisecond
+
+	// leaderless is how long a call waits for a leader. It outlasts an election;
+	// after that another replica may know why there is none.
+	leaderless = 10 * time.Second
 )
 
 // Router lets any replica accept calls for its domain. Methods are safe for
@@ -24,7 +28,7 @@ type Router struct {
 }
 
 // Propose commits a command wherever the leader is. While there is none, or
-// it cannot be reached, Propose tries again until ctx ends, and then the code
+// it cannot be reached, Propose tries again for a while, and then the code
 // is Unavailable: nothing was done. Where there is none and the disk of this
 // replica is full it is Exhausted at once. Unknown is returned at once: whoever knows
 // the idempotency key asks again.
@@ -85,8 +89,11 @@ func (r *Router) leader() (*Client, error) {
 	return r.Client(leader)
 }
 
-// retry repeats what had no effect, with growing pauses.
+// retry repeats what had no effect, with growing pauses, until ctx ends or
+// nobody has led for long.
 func (r *Router) retry(ctx context.Context, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, leaderless) // of the pauses; what is tried has the caller's
+	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := try()
 		if exchange.CodeOf(err) != exchange.Unavailable {

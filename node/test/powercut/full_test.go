@@ -76,7 +76,7 @@ func (c *county) meanwhile() {
 	c.t.Helper()
 	tries, answers := 0, map[exchange.Code]int{}
 	c.Eventually(time.Minute, "the refusal is clear", func(context.Context) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
 		key := fmt.Sprintf("refused-%d", tries*10+1) // small: it needs the log and the ledger only
 		tries++
