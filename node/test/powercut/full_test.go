@@ -80,8 +80,11 @@ func (c *county) meanwhile() {
 		defer cancel()
 		key := fmt.Sprintf("refused-%d", tries*10+1) // small: it needs the log and the ledger only
 		tries++
-		_, err := c.submit(ctx, key) // the client repeats it until its time is over
+		done, err := c.submit(ctx, key) // the client repeats it until its time is over
 		if err == nil {
+			c.mu.Lock()
+			c.acked[key] = done
+			c.mu.Unlock()
 			return errors.New("there is room still")
 		}
 		answers[exchange.CodeOf(err)]++
