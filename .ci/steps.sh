@@ -96,5 +96,10 @@ step_demo() {
   timeout 600 go run $main demo --once --dir "$scratch/demo"
 }
 
+# step_large relays 1 GiB through nine processes; go test ./... relays less.
+step_large() {
+  go test -tags soak ./node/test -run TestALargeFiling -count=1 -timeout 15m
+}
+
 # step_tests is the README's command, and last, so that a log ends with it.
 step_tests() { go test ./...; }

@@ -89,7 +89,7 @@ func TestAReplicaLeavesInTheMiddleOfATransfer(t *testing.T) {
 // it made its next snapshot during the transfer it did not know the term of that
 // entry any more, and sent the state again.
 func TestALogThatBeginsAfterItsSnapshotSendsOneState(t *testing.T) {
-	log := &keptLog{LogStore: raft.NewInmemStore(), holds: holds{most: 1 << 20, full: func() bool { return false }}}
+	log := &keptLog{LogStore: raft.NewInmemStore(), holds: holds{most: 1 << 20, linger: defaultLinger, full: func() bool { return false }}}
 	for i := uint64(21); i <= 30; i++ {
 		if err := log.StoreLog(&raft.Log{Index: i, Term: 3}); err != nil {
 			t.Fatal(err)
@@ -114,7 +114,7 @@ func TestALogThatBeginsAfterItsSnapshotSendsOneState(t *testing.T) {
 
 func TestALogIsNotKeptForeverForASlowTransfer(t *testing.T) {
 	var now int64
-	h := &holds{most: 1000, full: func() bool { return now == 1 }, log: slog.New(slog.DiscardHandler)}
+	h := &holds{most: 1000, linger: defaultLinger, full: func() bool { return now == 1 }, log: slog.New(slog.DiscardHandler)}
 	failed, slow := h.take(10, 1), h.take(20, 1)
 	if got := h.limit(); got != 9 {
 		t.Fatalf("the log may be cut up to %d while 10 is needed", got)
@@ -210,7 +210,7 @@ func TestACrashBetweenAReceivedStateAndTheLogItReplaces(t *testing.T) {
 		{"the log begins after it", 4, 2, 5, 20},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			log := &keptLog{LogStore: raft.NewInmemStore(), holds: holds{most: 1 << 20, full: func() bool { return false }}}
+			log := &keptLog{LogStore: raft.NewInmemStore(), holds: holds{most: 1 << 20, linger: defaultLinger, full: func() bool { return false }}}
 			for i := uint64(5); i <= 20; i++ {
 				if err := log.StoreLog(&raft.Log{Index: i, Term: 2}); err != nil {
 					t.Fatal(err)

@@ -226,7 +226,7 @@ func TestEntriesThatWereCutAreNotShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Close() }()
-	log := &keptLog{LogStore: d, holds: holds{most: 1 << 20, full: func() bool { return false }}}
+	log := &keptLog{LogStore: d, holds: holds{most: 1 << 20, linger: defaultLinger, full: func() bool { return false }}}
 	for i := uint64(1); i <= 10; i++ {
 		if err := log.StoreLog(&raft.Log{Index: i, Term: 1}); err != nil {
 			t.Fatal(err)

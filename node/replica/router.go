@@ -41,15 +41,13 @@ func (r *Router) Propose(ctx context.Context, command []byte) (result []byte, er
 }
 
 func (r *Router) propose(ctx context.Context, command []byte) ([]byte, error) {
-	if leader, _ := r.Group.Leader(); leader == "" {
-		return r.Group.Propose(ctx, command) // which knows whether there can be one
-	}
-	c, err := r.leader()
-	switch {
-	case err != nil:
-		return nil, err
-	case c == nil:
+	leader, _ := r.Group.Leader()
+	if leader == "" || leader == r.Self { // where nobody leads, it knows whether anybody can
 		return r.Group.Propose(ctx, command)
+	}
+	c, err := r.Client(leader)
+	if err != nil {
+		return nil, err
 	}
 	return c.Propose(ctx, command)
 }

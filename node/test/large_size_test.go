@@ -3,5 +3,6 @@
 package test
 
 // largeSize is above memoryLimit, so that content which is not streamed is
-// noticed. With the tag soak it is 1 GiB.
+// noticed. With the tag soak, as in .ci/run, it is
+// 1 GiB.
 const largeSize = 256 << 20
